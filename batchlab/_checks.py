@@ -1,0 +1,57 @@
+"""Checks of arguments: each failure is one sentence that says what was expected and what came."""
+
+import math
+import numbers
+
+import numpy as np
+
+LARGEST_SEED = 2**32 - 1
+
+
+def whole_number(name: str, value: object, *, minimum: int, maximum: int | None = None) -> int:
+    """Return `value` as an int if it is a whole number within the bounds (both included).
+
+    Raises
+    ------
+    TypeError
+        If it is not an integer: a bool, a float, a string, None.
+    ValueError
+        If it is out of bounds.
+    """
+    bounds = f"at least {minimum}" if maximum is None else f"from {minimum} to {maximum}"
+    if isinstance(value, bool | np.bool_) or not isinstance(value, numbers.Integral):
+        raise TypeError(f"{name}: expected a whole number {bounds}, received {value!r}.")
+    if value < minimum or (maximum is not None and value > maximum):
+        raise ValueError(f"{name}: expected a whole number {bounds}, received {value!r}.")
+    return int(value)
+
+
+def positive_number(name: str, value: object) -> float:
+    """Return `value` as a float if it is a finite number above zero.
+
+    Raises
+    ------
+    TypeError
+        If it is not a number.
+    ValueError
+        If it is zero, negative, infinite or NaN.
+    """
+    if isinstance(value, bool | np.bool_) or not isinstance(value, numbers.Real):
+        raise TypeError(f"{name}: expected a positive number, received {value!r}.")
+    if not (math.isfinite(value) and value > 0):
+        raise ValueError(f"{name}: expected a positive number, received {value!r}.")
+    return float(value)
+
+
+def choice(name: str, value: object, options: tuple) -> object:
+    """Return `value` if it is one of the options.
+
+    Raises
+    ------
+    ValueError
+        If it is not.
+    """
+    if isinstance(value, str | None) and value in options:
+        return value
+    expected = ", ".join(repr(option) for option in options)
+    raise ValueError(f"{name}: expected one of {expected}, received {value!r}.")

@@ -1,0 +1,126 @@
+"""TensorFlow and Keras as the rest of the library uses them: quiet, in one place.
+
+Everything that touches a process-wide setting of theirs is here, each as a context manager that
+puts the setting back.
+"""
+
+import contextlib
+import os
+import random
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+
+import numpy as np
+
+
+@contextlib.contextmanager
+def _standard_error_held_back() -> Iterator[None]:
+    """Keep what is written to file descriptor 2; show it only if the body fails.
+
+    TensorFlow's C++ code writes there before its own logging starts, so no variable silences it.
+    """
+    sys.stderr.flush()
+    try:
+        saved = os.dup(2)
+    except OSError:  # no standard error to hold back
+        yield
+        return
+    with tempfile.TemporaryFile() as kept:
+        os.dup2(kept.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            os.dup2(saved, 2)
+            kept.seek(0)
+            os.write(2, kept.read())
+            raise
+        finally:
+            os.dup2(saved, 2)
+            os.close(saved)
+
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+with _standard_error_held_back():
+    import keras
+    import tensorflow as tf
+    from tensorflow.python.eager import context as _context
+
+if keras.config.backend() != "tensorflow":
+    raise ImportError(
+        "batchlab trains with Keras on TensorFlow: expected the Keras backend 'tensorflow', "
+        f"received {keras.config.backend()!r} (KERAS_BACKEND or keras.json sets it)."
+    )
+
+__all__ = ["building", "device_name", "floatx", "keras", "preserved_random_state", "tf"]
+
+# Building and tracing read and write process-wide settings of Keras; one thread at a time.
+building = threading.RLock()
+
+
+@contextlib.contextmanager
+def floatx(dtype: str) -> Iterator[None]:
+    """Set Keras's default float type inside the body only.
+
+    Losses, schedules and an optimizer's own variables take that type: a learning rate of 0.01
+    would be 0.00999999978 in a float64 run under Keras's default.
+    """
+    with building:
+        before = keras.config.floatx()
+        keras.config.set_floatx(dtype)
+        try:
+            yield
+        finally:
+            keras.config.set_floatx(before)
+
+
+@contextlib.contextmanager
+def preserved_random_state() -> Iterator[None]:
+    """Leave the random generators of Python, NumPy, TensorFlow and Keras as the body found them."""
+    from keras.src.backend.common import global_state  # the seed's only home; no public getter
+
+    keras_names = ("global_random_seed", "global_seed_generator")
+    eager = _context.context()
+    with building:
+        python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002 (kept, not used)
+        tensorflow = eager._seed, getattr(eager, "_rng", None)
+        tensorflow_rng = tensorflow[1].getstate() if tensorflow[1] is not None else None
+        kept = {name: global_state.get_global_attribute(name) for name in keras_names}
+        try:
+            yield
+        finally:
+            random.setstate(python)
+            np.random.set_state(numpy)  # noqa: NPY002
+            eager._seed = tensorflow[0]
+            if tensorflow[1] is not None:
+                tensorflow[1].setstate(tensorflow_rng)
+                eager._rng = tensorflow[1]
+            for name, value in kept.items():
+                global_state.set_global_attribute(name, value)
+
+
+def device_name(device: str | None) -> str:
+    """Return TensorFlow's name of a device.
+
+    Parameters
+    ----------
+    device : {"cpu", "gpu"} or None
+        None is the first GPU that TensorFlow sees, else the CPU.
+
+    Returns
+    -------
+    str
+        ``"/CPU:0"`` or ``"/GPU:0"``.
+
+    Raises
+    ------
+    ValueError
+        If the name is another, or a GPU is asked for and none is there.
+    """
+    if device not in (None, "cpu", "gpu"):
+        raise ValueError(f"device: expected 'cpu', 'gpu' or None, received {device!r}.")
+    has_gpu = device != "cpu" and bool(tf.config.list_physical_devices("GPU"))
+    if device == "gpu" and not has_gpu:
+        raise ValueError("device: expected a GPU for device='gpu', but TensorFlow sees none.")
+    return "/GPU:0" if has_gpu else "/CPU:0"

@@ -1,0 +1,220 @@
+"""Programs by what they are for: each is traced and compiled once in a process and then reused."""
+
+import json
+import math
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from batchlab._tensorflow import building, floatx, keras, tf
+from batchlab.optimizers import stateless_optimizer
+from batchlab.program import NotVectorizable, Shape, TrainingLoop
+from batchlab.replicate import Replicate
+
+PROGRAMS_KEPT = 64
+BLOCK_BYTES = 4 * 2**20  # activations of one replicate at a time in an evaluation
+REPLICATES_A_GROUP = 8  # on a CPU
+GROUP_BYTES = 256 * 2**20  # activations and optimizer state of one group
+GPU_GROUP_BYTES = 4 * 2**30
+ORDERS_BYTES = 32 * 2**20  # orders held at a time by all groups that run side by side
+MOST_EPOCHS_A_CALL = 64
+
+_programs: OrderedDict[tuple, Callable] = OrderedDict()
+_not_vectorizable: set[tuple] = set()
+_lock = threading.RLock()
+
+
+@dataclass(frozen=True, eq=False)
+class Program:
+    """A compiled training loop.
+
+    Attributes
+    ----------
+    run : callable
+        `TrainingLoop.run`.
+    shape : Shape
+    slots : list of ndarray
+        What the optimizer's variables of one replicate start from.
+    """
+
+    run: Callable
+    shape: Shape
+    slots: list[np.ndarray]
+
+
+def compiled_program(
+    model: keras.Model,
+    loss: keras.losses.Loss,
+    optimizer: tuple[type, dict],
+    shape: Shape,
+    *,
+    replicates: int,
+    threads: int,
+    device: str,
+) -> tuple[Program, float]:
+    """Return the program that trains `replicates` of a model, and the seconds it took to make.
+
+    Parameters
+    ----------
+    model : keras.Model
+    loss : keras.losses.Loss
+    optimizer : type, dict
+        From `batchlab.optimizers.settings_of`.
+    shape : Shape
+        Its group, capacity and block are chosen here.
+    replicates, threads : int
+        How many there are to train, and how many groups will run side by side.
+    device : str
+        TensorFlow's name of it.
+
+    Returns
+    -------
+    Program, float
+        The seconds are next to nothing if such a program was made before in this process.
+    """
+    begin = time.perf_counter()
+    slots = stateless_optimizer(*optimizer, model.trainable_variables, shape.dtype)
+    widest = _widest_activation(model, shape)
+    call_losses = _has_losses_of_a_call(model, shape)
+    made_for = _identity(model, loss, optimizer)
+    group = _group_size(replicates, model.count_params(), widest, shape, device)
+    if made_for in _not_vectorizable:
+        group = 1
+    while True:
+        sized = _sized(replace(shape, group=group), threads, widest, call_losses)
+        key = (made_for, sized, device)
+        try:
+            with _lock:
+                run = _programs.get(key) if made_for else None
+                if run is None:
+                    run = _make(Replicate(model, loss, slots, shape.dtype), sized, device)
+                    _programs[key] = run
+                _programs.move_to_end(key)
+                while len(_programs) > PROGRAMS_KEPT:
+                    _programs.popitem(last=False)
+            break
+        except NotVectorizable:
+            # Convolutions and dropout: the replicates go one after the other through a program
+            # for one, which is the same arithmetic.
+            if made_for:
+                _not_vectorizable.add(made_for)
+            group = 1
+    values = [variable.numpy() for variable in slots.variables]
+    return Program(run, sized, values), time.perf_counter() - begin
+
+
+def _make(replicate: Replicate, shape: Shape, device: str) -> Callable:
+    """Trace and compile; a call that trains for no epoch makes XLA compile now, not later."""
+    with building, tf.device(device):
+        run = TrainingLoop(replicate, shape).trace()
+        specs = run.structured_input_signature[0]
+        nothing = tf.nest.map_structure(lambda spec: tf.zeros(spec.shape, spec.dtype), specs)
+        tf.nest.map_structure(lambda tensor: tensor.numpy(), run(*nothing)[2])
+    return run
+
+
+def _group_size(replicates: int, parameters: int, widest: int, shape: Shape, device: str) -> int:
+    """Return how many replicates to train in one call.
+
+    How XLA rounds depends on the number of replicates in a program, not on which they are. So on
+    a CPU it is the same number for two replicates as for two thousand, and groups are filled up:
+    that is what makes a replicate's numbers independent of those beside it, and of the cores. A
+    GPU wants as many at once as fit.
+    """
+    if replicates == 1:
+        return 1
+    on_cpu = device == "/CPU:0"
+    size = np.dtype(shape.dtype).itemsize
+    per_replicate = size * (widest * shape.batch_size + 6 * parameters) + BLOCK_BYTES
+    fit = (GROUP_BYTES if on_cpu else GPU_GROUP_BYTES) // per_replicate
+    if on_cpu:
+        return REPLICATES_A_GROUP if fit >= REPLICATES_A_GROUP else 1
+    return max(min(1 << (replicates - 1).bit_length(), int(fit)), 1)
+
+
+def _sized(shape: Shape, threads: int, widest: int, call_losses: bool) -> Shape:
+    epoch_bytes = 4 * shape.group * shape.n_train * threads
+    capacity = min(max(ORDERS_BYTES // epoch_bytes, 1), MOST_EPOCHS_A_CALL)
+    block = max(BLOCK_BYTES // (widest * np.dtype(shape.dtype).itemsize), 1)
+    if call_losses:
+        # A loss that a layer adds when it is called depends on the batch; Keras evaluates in
+        # batches of the training's size.
+        block = shape.batch_size
+    return replace(
+        shape, capacity=int(capacity), block=min(block, max(shape.n_train, shape.n_test))
+    )
+
+
+def _widest_activation(model: keras.Model, shape: Shape) -> int:
+    """Return the largest number of values that a layer puts out for one sample."""
+    sizes = [math.prod(shape.feature_shape)]
+    for layer in model._flatten_layers():
+        try:
+            sizes.append(math.prod(size or 1 for size in layer.output.shape[1:]))
+        except (AttributeError, ValueError):  # a layer that was never called symbolically
+            sizes.extend(math.prod(weight.shape) for weight in layer.weights)
+    return max(sizes)
+
+
+def _has_losses_of_a_call(model: keras.Model, shape: Shape) -> bool:
+    """Return whether layers add losses that depend on the batch, beside those on weights."""
+    with floatx(shape.dtype):
+        _, _, losses = model.stateless_call(
+            [variable.value for variable in model.trainable_variables],
+            [variable.value for variable in model.non_trainable_variables],
+            tf.zeros((1, *shape.feature_shape), shape.dtype),
+            training=False,
+            return_losses=True,
+        )
+    on_weights = sum(variable.regularizer is not None for variable in model.trainable_variables)
+    return len(losses) > on_weights
+
+
+def _identity(
+    model: keras.Model, loss: keras.losses.Loss, optimizer: tuple[type, dict]
+) -> tuple | None:
+    """Return what tells a program from others, or None if it cannot be told.
+
+    The settings of Keras's own layers, losses and optimizers say all about them; those of
+    somebody's own class may not, and a function's text says nothing of the values it refers to.
+    A program for such a model is not kept.
+    """
+    optimizer_class, config = optimizer
+    if not optimizer_class.__module__.startswith("keras."):
+        return None
+    # A constant rate is a variable of the optimizer, so one program serves all of them.
+    settings = {
+        name: value
+        for name, value in config.items()
+        if not (name == "learning_rate" and isinstance(value, float))
+    }
+    try:
+        described = [
+            keras.saving.serialize_keras_object(model),
+            keras.saving.serialize_keras_object(loss),
+        ]
+        text = json.dumps([described, settings], sort_keys=True)
+    except (TypeError, ValueError, NotImplementedError):
+        return None
+    if not _only_keras(described):
+        return None
+    # Keras numbers the names of layers through the life of a process.
+    for place, layer in enumerate(model._flatten_layers()):
+        text = text.replace(json.dumps(layer.name), f'"{place}"')
+    return optimizer_class.__qualname__, text
+
+
+def _only_keras(config: object) -> bool:
+    if isinstance(config, dict):
+        module = config.get("module", "keras")
+        known = module in ("keras", "builtins") or str(module).startswith("keras.")
+        if not known or config.get("class_name") in ("Lambda", "__lambda__", "function"):
+            return False
+        return all(_only_keras(value) for value in config.values())
+    if isinstance(config, list | tuple):
+        return all(_only_keras(value) for value in config)
+    return True

@@ -1,0 +1,71 @@
+"""Model builders: functions of a problem that return a Keras model, not compiled."""
+
+from collections.abc import Sequence
+
+from batchlab._checks import whole_number
+from batchlab._tensorflow import keras
+from batchlab.data import Problem
+
+
+def mlp(
+    problem: Problem,
+    *,
+    hidden_units: Sequence[int] = (50,),
+    activation: str = "relu",
+    dtype: str = "float64",
+) -> keras.Model:
+    """Return a multilayer perceptron for a problem; the default is the tutorial's.
+
+    Hidden layers start from He's uniform distribution, the softmax output layer from Glorot's,
+    biases from zero.
+
+    Parameters
+    ----------
+    problem : Problem
+        Gives the number of inputs and outputs. Images are flattened.
+    hidden_units : sequence of int
+        Units of each hidden layer, each at least 1; empty for softmax regression.
+    activation : str
+        Keras's name of the hidden layers' activation.
+    dtype : {"float64", "float32"}
+        Type of weights and arithmetic. In float64 the printed digits of a result do not depend on
+        the machine.
+
+    Returns
+    -------
+    keras.Model
+        Not compiled; inputs of shape (batch, *feature_shape), outputs of shape (batch, n_classes).
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a layer's units are not a whole number of at least 1, or the type is another.
+
+    References
+    ----------
+    He, Zhang, Ren and Sun, "Delving deep into rectifiers", 2015, section 2.2.
+
+    Examples
+    --------
+    >>> from batchlab import blobs
+    >>> mlp(blobs()).count_params()
+    303
+    """
+    if dtype not in ("float64", "float32"):
+        raise ValueError(f"dtype: expected 'float64' or 'float32', received {dtype!r}.")
+    if isinstance(hidden_units, str) or not isinstance(hidden_units, Sequence):
+        raise TypeError(
+            f"hidden_units: expected a list such as [50] or [64, 32], received {hidden_units!r}."
+        )
+    units = [whole_number("hidden_units", value, minimum=1) for value in hidden_units]
+    layers = [keras.Input(problem.feature_shape, dtype=dtype)]
+    if len(problem.feature_shape) > 1:
+        layers.append(keras.layers.Flatten(dtype=dtype))
+    for width in units:
+        layers.append(
+            keras.layers.Dense(
+                width, activation=activation, kernel_initializer="he_uniform", dtype=dtype
+            )
+        )
+    layers.append(keras.layers.Dense(problem.n_classes, activation="softmax", dtype=dtype))
+    return keras.Sequential(layers)

@@ -1,0 +1,108 @@
+"""Keras optimizers as pure functions of their state."""
+
+import functools
+
+import numpy as np
+
+from batchlab._checks import positive_number
+from batchlab._tensorflow import floatx, keras
+
+_SETTINGS_KEPT_OUTSIDE_THE_CONFIG = "_exclude_from_weight_decay_pattern"
+
+
+def default_optimizer() -> keras.optimizers.Optimizer:
+    """Return the tutorial's optimizer: SGD, learning rate 0.01, momentum 0.9."""
+    return keras.optimizers.SGD(0.01, momentum=0.9)
+
+
+@functools.cache
+def _stateless(optimizer_class: type) -> type:
+    """Return a subclass whose `stateless_apply` works on TensorFlow.
+
+    Keras's TensorFlow mixin overrides the assignments with ones that need ``tf.Variable``s, for
+    tf.distribute, and refuses `stateless_apply`. Every method that it overrides goes back to the
+    one that Keras uses on other backends; the arithmetic of the update rule is untouched. The
+    class that undoes the overrides stands between the optimizer and ``keras.optimizers.Optimizer``
+    in the method resolution order, so that optimizers that call ``super()`` (Nadam) reach it.
+    """
+    general = keras.optimizers.Optimizer
+    for_tensorflow, neutral = general.__bases__
+    undone = {
+        name: neutral.__dict__[name]
+        for name in vars(for_tensorflow)
+        if name in vars(neutral) and name not in ("__init__", "__module__", "__doc__")
+    }
+    undo = type("_Neutral", (general,), undone)
+    return type(f"Stateless{optimizer_class.__name__}", (optimizer_class, undo), {})
+
+
+def settings_of(optimizer: keras.optimizers.Optimizer | None) -> tuple[type, dict]:
+    """Return the class and the checked settings of an optimizer, which is left alone.
+
+    Parameters
+    ----------
+    optimizer : keras.optimizers.Optimizer or None
+        None is `default_optimizer`.
+
+    Returns
+    -------
+    type, dict
+        The optimizer's class and its ``get_config()``, the learning rate at full precision.
+
+    Raises
+    ------
+    TypeError
+        If it is not a Keras optimizer instance.
+    ValueError
+        If the learning rate is not a positive number.
+    """
+    if optimizer is None:
+        optimizer = default_optimizer()
+    if not isinstance(optimizer, keras.optimizers.Optimizer):
+        raise TypeError(
+            "optimizer: expected a Keras optimizer such as keras.optimizers.SGD(0.01) or None, "
+            f"received {optimizer!r}."
+        )
+    config = optimizer.get_config()
+    rate = config["learning_rate"]
+    if isinstance(rate, float):
+        if optimizer.learning_rate.dtype == "float32":
+            # Keras keeps the rate in its default float type, so 0.01 has become 0.00999999978.
+            # The shortest decimal with that float32 value is the number that was typed.
+            rate = float(str(np.float32(rate)))
+        config["learning_rate"] = positive_number("learning_rate", rate)
+    config.pop("name", None)
+    config[_SETTINGS_KEPT_OUTSIDE_THE_CONFIG] = getattr(
+        optimizer, _SETTINGS_KEPT_OUTSIDE_THE_CONFIG, None
+    )
+    return type(optimizer), config
+
+
+def stateless_optimizer(
+    optimizer_class: type, config: dict, variables: list, dtype: str
+) -> keras.optimizers.Optimizer:
+    """Return a new optimizer, built on `variables`, that applies gradients as a pure function.
+
+    Parameters
+    ----------
+    optimizer_class, config
+        From `settings_of`.
+    variables : list of keras.Variable
+        The model's trainable variables.
+    dtype : str
+        Float type of the optimizer's own variables and of its schedule's arithmetic.
+
+    Returns
+    -------
+    keras.optimizers.Optimizer
+        Its ``stateless_apply(optimizer_variables, gradients, trainable_variables)`` returns the
+        new trainable and optimizer variables.
+    """
+    config = dict(config)
+    excluded = config.pop(_SETTINGS_KEPT_OUTSIDE_THE_CONFIG, None)
+    with floatx(dtype):
+        optimizer = _stateless(optimizer_class).from_config(config)
+        if excluded:
+            optimizer.exclude_from_weight_decay(var_names=excluded)
+        optimizer.build(variables)
+    return optimizer

@@ -1,0 +1,228 @@
+"""The compiled training loop: all updates, epochs and evaluations of a group of replicates.
+
+A group is `Replicate`'s pure functions under ``tf.vectorized_map``; the loops around them are one
+XLA program, which is compiled once for a shape and then serves any data, weights, orders, learning
+rate and number of epochs.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from batchlab._tensorflow import floatx, tf
+from batchlab.replicas import weight_places
+from batchlab.replicate import Replicate
+
+METRICS = ("loss", "accuracy", "val_loss", "val_accuracy", "train_loss", "train_accuracy")
+
+
+class NotVectorizable(Exception):
+    """The model has an operation that TensorFlow cannot run for many sets of weights at once."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What a program is compiled for, beside the model, the loss and the optimizer.
+
+    Attributes
+    ----------
+    group : int
+        Replicates in a call. A group of one has no replicate axis anywhere, which is faster.
+    batch_size, n_train, n_test : int
+    feature_shape : tuple of int
+    capacity : int
+        Epochs of orders handed over at a time.
+    block : int
+        Samples evaluated at a time.
+    keep_weights : bool
+        Whether a call also returns the weights after each epoch.
+    dtype : str
+        Float type of the samples, losses and metrics.
+    """
+
+    group: int
+    batch_size: int
+    n_train: int
+    n_test: int
+    feature_shape: tuple[int, ...]
+    capacity: int
+    block: int
+    keep_weights: bool
+    dtype: str
+
+    @property
+    def lead(self) -> tuple[int, ...]:
+        """Shape of the replicate axis: (group,), or () for a group of one."""
+        return () if self.group == 1 else (self.group,)
+
+    @property
+    def full_updates(self) -> int:
+        """Updates of an epoch on full-sized batches."""
+        return self.n_train // self.batch_size
+
+
+class TrainingLoop:
+    """Trains and evaluates a group of replicates; every method is a pure function of tensors.
+
+    Parameters
+    ----------
+    replicate : Replicate
+    shape : Shape
+    """
+
+    def __init__(self, replicate: Replicate, shape: Shape):
+        self._replicate = replicate
+        self._shape = shape
+        self._places = weight_places(replicate.model)
+
+    def trace(self) -> Callable:
+        """Return `run` as a function that XLA compiles at its first call.
+
+        Raises
+        ------
+        NotVectorizable
+            If the group has several replicates and the model cannot be run for them at once.
+        """
+        with floatx(self._shape.dtype):
+            compiled = tf.function(self.run, jit_compile=True, autograph=False)
+            return compiled.get_concrete_function(*self._signature())
+
+    def run(self, states, sums, train, test, orders, first, count, start, stop, finish):
+        """Train for some epochs, or for a part of one.
+
+        Parameters
+        ----------
+        states : state of `Replicate`, each tensor with the replicate axis in front
+        sums : pair of tensors of shape (group,)
+            Loss times samples and hits so far in an epoch that has begun, else zero.
+        train, test : pairs of tensors
+            Samples (n, *feature_shape) and labels (n,).
+        orders : tensor of int32, shape (capacity, group, n_train)
+        first, count : scalar tensors of int32
+            The epochs to train for are rows `first` to `first + count` of `orders`.
+        start, stop : scalar tensors of int32
+            The full-sized batches to train on in each of these epochs.
+        finish : scalar tensor of bool
+            Whether to end the epochs: train on the partial last batch, evaluate.
+
+        Returns
+        -------
+        states, sums
+            As above, after it.
+        rows : tensor of shape (capacity, 6, group)
+            The METRICS of each epoch, zero where none ended.
+        weights : tensor of shape (capacity, group, n_parameters), or (capacity, 0)
+            After each epoch, if they are kept.
+        """
+
+        def one_epoch(done, states, sums, rows, weights):
+            order = tf.gather(orders, first + done)
+
+            def one_update(step, states, sums):
+                at = step * self._shape.batch_size
+                return step + 1, *self._update(
+                    states, sums, train, order, at, self._shape.batch_size
+                )
+
+            _, states, sums = tf.while_loop(
+                lambda step, *_: step < stop, one_update, (start, states, sums)
+            )
+            states, sums, row = tf.cond(
+                finish,
+                lambda: self._end_epoch(states, sums, train, test, order),
+                lambda: (states, sums, self._zeros(len(METRICS))),
+            )
+            rows, weights = rows.write(done, row), weights.write(done, self._kept_weights(states))
+            return done + 1, states, sums, rows, weights
+
+        rows, weights = (
+            tf.TensorArray(self._shape.dtype, self._shape.capacity, element_shape=element)
+            for element in ((len(METRICS), *self._shape.lead), self._kept_weights(states).shape)
+        )
+        _, states, sums, rows, weights = tf.while_loop(
+            lambda done, *_: done < count, one_epoch, (tf.constant(0), states, sums, rows, weights)
+        )
+        return states, sums, rows.stack(), weights.stack()
+
+    def _end_epoch(self, states, sums, train, test, order):
+        shape = self._shape
+        done = shape.full_updates * shape.batch_size
+        if done < shape.n_train:
+            # A smaller update, as in Keras. XLA wants constant shapes: a second call of the step.
+            states, sums = self._update(states, sums, train, order, done, shape.n_train - done)
+        row = [value / shape.n_train for value in sums]
+        row += self._evaluate(states, test, shape.n_test)
+        row += self._evaluate(states, train, shape.n_train)
+        return states, (self._zeros(), self._zeros()), tf.stack(row)
+
+    def _update(self, states, sums, data, order, start, size):
+        lead = self._shape.lead
+        index = tf.slice(order, [0] * len(lead) + [start], [*lead, size])
+        states, loss, hits = self._over_replicates(self._replicate.update, states, data, index)
+        return states, (sums[0] + loss * size, sums[1] + hits)
+
+    def _evaluate(self, states, data, n_samples):
+        def add(sums, start, size):
+            # An index of its own for each replicate, although they are equal: else all replicates
+            # would become one matrix product, whose rounding depends on their number.
+            index = tf.broadcast_to(start + tf.range(size), [*self._shape.lead, size])
+            loss, hits = self._over_replicates(self._replicate.evaluate, states, data, index)
+            return sums[0] + loss * size, sums[1] + hits
+
+        blocks, rest = divmod(n_samples, self._shape.block)
+        sums = (self._zeros(), self._zeros())
+        if blocks:
+            _, sums = tf.while_loop(
+                lambda block, _: block < blocks,
+                lambda block, sums: (
+                    block + 1,
+                    add(sums, block * self._shape.block, self._shape.block),
+                ),
+                (tf.constant(0), sums),
+            )
+        if rest:
+            sums = add(sums, blocks * self._shape.block, rest)
+        return [value / n_samples for value in sums]
+
+    def _over_replicates(self, function, states, data, index):
+        def one_replicate(arguments):
+            state, own_index = arguments
+            return function(state, *(tf.gather(values, own_index) for values in data))
+
+        if self._shape.group == 1:
+            return one_replicate((states, index))
+        try:
+            return tf.vectorized_map(one_replicate, (states, index), fallback_to_while_loop=False)
+        except Exception as error:  # what is wrong with the model itself shows in a group of one
+            raise NotVectorizable from error
+
+    def _kept_weights(self, states):
+        if not self._shape.keep_weights:
+            return tf.zeros((0,), self._shape.dtype)
+        values = [*states[0], *states[1]]
+        rows = [tf.reshape(values[place], [*self._shape.lead, -1]) for place in self._places]
+        return tf.concat([tf.cast(row, self._shape.dtype) for row in rows], axis=-1)
+
+    def _zeros(self, *axes):
+        return tf.zeros((*axes, *self._shape.lead), self._shape.dtype)
+
+    def _signature(self):
+        shape = self._shape
+
+        def like(variables):
+            return [tf.TensorSpec((*shape.lead, *v.shape), v.dtype) for v in variables]
+
+        def samples(n):
+            return tf.TensorSpec((n, *shape.feature_shape), shape.dtype), tf.TensorSpec(
+                (n,), "int32"
+            )
+
+        model, whole = self._replicate.model, tf.TensorSpec((), "int32")
+        states = (
+            like(model.trainable_variables),
+            like(model.non_trainable_variables),
+            like(self._replicate.optimizer.variables),
+        )
+        sums = (tf.TensorSpec(shape.lead, shape.dtype),) * 2
+        orders = tf.TensorSpec((shape.capacity, *shape.lead, shape.n_train), "int32")
+        data = samples(shape.n_train), samples(shape.n_test)
+        return states, sums, *data, orders, *[whole] * 4, tf.TensorSpec((), "bool")

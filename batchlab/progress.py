@@ -1,0 +1,45 @@
+"""A progress bar that is silent when nobody watches."""
+
+import os
+import sys
+
+from tqdm import tqdm
+
+# Set by the programs in which a person has the notebook open; papermill and nbval set none.
+_INTERACTIVE_NOTEBOOKS = ("JPY_SESSION_NAME", "VSCODE_PID", "COLAB_JUPYTER_IP")
+
+
+def watched() -> bool:
+    """Return whether a person sees what is written to standard error now."""
+    if type(sys.stderr).__module__.startswith("ipykernel"):
+        return any(name in os.environ for name in _INTERACTIVE_NOTEBOOKS)
+    return sys.stderr is not None and sys.stderr.isatty()
+
+
+def progress_bar(total: int, *, unit: str, description: str, show: bool | None = None) -> tqdm:
+    """Return a bar on standard error that appears after a second and leaves nothing behind.
+
+    Parameters
+    ----------
+    total : int
+        Units of work.
+    unit : str
+        What is counted, such as ``"update"``.
+    description : str
+        What runs.
+    show : bool or None
+        None shows it where somebody watches: a terminal, an open notebook.
+
+    Returns
+    -------
+    tqdm.tqdm
+    """
+    return tqdm(
+        total=total,
+        unit=f" {unit}s",
+        unit_scale=True,
+        desc=description,
+        delay=1,
+        leave=False,
+        disable=not (watched() if show is None else show),
+    )

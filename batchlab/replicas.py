@@ -1,0 +1,183 @@
+"""Replicates of a model: the weights each starts from, and each trained one as a Keras model."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import xarray as xr
+
+from batchlab._checks import whole_number
+from batchlab._tensorflow import building, keras, preserved_random_state
+from batchlab.data import Problem
+
+Build = Callable[[Problem], keras.Model]
+
+
+def initial_variables(
+    build: Build, problem: Problem, seeds: Sequence[int]
+) -> tuple[keras.Model, list[np.ndarray], list[np.ndarray]]:
+    """Return a model and the values that its variables start from in each replicate.
+
+    Parameters
+    ----------
+    build : callable
+        Problem -> keras.Model.
+    problem : Problem
+    seeds : sequence of int
+        One for each replicate, handed to ``keras.utils.set_random_seed`` before `build`. The
+        caller's own random generators are left as they were.
+
+    Returns
+    -------
+    model : keras.Model
+        The first replicate's.
+    trainable, non_trainable : lists of ndarray of shape (replicates, *variable.shape)
+        In the order of ``model.trainable_variables`` and ``model.non_trainable_variables``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `build` returns something that cannot be trained on the problem.
+    """
+    model = None
+    trainable, non_trainable = [], []
+    with building, preserved_random_state():
+        for seed in seeds:
+            keras.utils.set_random_seed(int(seed))
+            replica = _build_checked(build, problem)
+            model = model or replica
+            trainable.append([variable.numpy() for variable in replica.trainable_variables])
+            non_trainable.append([variable.numpy() for variable in replica.non_trainable_variables])
+    return model, _stack(trainable), _stack(non_trainable)
+
+
+def flat_weights(
+    model: keras.Model, trainable: list[np.ndarray], non_trainable: list[np.ndarray]
+) -> np.ndarray:
+    """Return the weights of each replicate as one row, in the order of ``model.get_weights()``.
+
+    Parameters
+    ----------
+    model : keras.Model
+    trainable, non_trainable : lists of ndarray of shape (replicates, *variable.shape)
+
+    Returns
+    -------
+    ndarray of shape (replicates, n_parameters)
+    """
+    values = [*trainable, *non_trainable]
+    return np.concatenate(
+        [values[place].reshape(len(values[place]), -1) for place in weight_places(model)], axis=1
+    )
+
+
+def weight_places(model: keras.Model) -> list[int]:
+    """Return where each of ``model.weights`` stands among trainable, then other variables."""
+    variables = [*model.trainable_variables, *model.non_trainable_variables]
+    place = {id(variable): position for position, variable in enumerate(variables)}
+    return [place[id(weight)] for weight in model.weights]
+
+
+def trained_model(
+    build: Build,
+    problem: Problem,
+    history: xr.Dataset,
+    *,
+    replicate: int = 0,
+    epoch: int | None = None,
+) -> keras.Model:
+    """Return one trained replicate as an ordinary Keras model, to predict with or to save.
+
+    Parameters
+    ----------
+    build : callable
+        The function that `fit` was given.
+    problem : Problem
+        The problem that `fit` was given.
+    history : xarray.Dataset
+        What `fit` returned; it holds the weights unless ``keep_weights="none"``.
+    replicate : int
+        Which one, counted from 0.
+    epoch : int or None
+        After which epoch, counted from 1, 0 being the start; None is after the last. Another than
+        the last needs ``keep_weights="epochs"``.
+
+    Returns
+    -------
+    keras.Model
+        Not compiled.
+
+    Raises
+    ------
+    ValueError
+        If the history holds no such replicate or weights, or weights of another model.
+
+    Examples
+    --------
+    >>> import batchlab as bl
+    >>> problem = bl.blobs()
+    >>> history = bl.fit(bl.mlp, problem, batch_size=500, epochs=2)
+    >>> bl.trained_model(bl.mlp, problem, history).predict(problem.x_test, verbose=0).shape
+    (500, 3)
+    """
+    last, n_replicates = int(history.sizes["epoch"]), int(history.sizes["replicate"])
+    replicate = whole_number("replicate", replicate, minimum=0, maximum=n_replicates - 1)
+    epoch = last if epoch is None else whole_number("epoch", epoch, minimum=0, maximum=last)
+    name = {last: "weights", 0: "initial_weights"}.get(epoch, "epoch_weights")
+    if name not in history:
+        needed = "final" if name == "weights" else "epochs"
+        raise ValueError(
+            f"history: expected the weights after epoch {epoch}, which fit keeps with "
+            f"keep_weights={needed!r}; received the variables {', '.join(history.data_vars)}."
+        )
+    kept = history[name].isel(replicate=replicate)
+    row = (kept.sel(epoch=epoch) if name == "epoch_weights" else kept).to_numpy()
+    with preserved_random_state():
+        model = _build_checked(build, problem)
+    if row.size != model.count_params():
+        raise ValueError(
+            f"history: expected weights for the {model.count_params()} parameters of the model "
+            f"that build returns, received {row.size}."
+        )
+    ends = np.cumsum([int(np.prod(weight.shape)) for weight in model.weights])
+    pieces = np.split(row, ends[:-1])
+    model.set_weights(
+        [piece.reshape(weight.shape) for piece, weight in zip(pieces, model.weights, strict=True)]
+    )
+    return model
+
+
+def _build_checked(build: Build, problem: Problem) -> keras.Model:
+    if not callable(build):
+        raise TypeError(
+            f"build: expected a function problem -> keras.Model such as batchlab.mlp, received "
+            f"{build!r:.80}."
+        )
+    model = build(problem)
+    if not isinstance(model, keras.Model):
+        raise TypeError(f"build: expected it to return a keras.Model, received {model!r:.80}.")
+    if not model.built:
+        model(problem.x_train[:1])
+    if not model.trainable_variables:
+        raise ValueError("build: expected a model with trainable weights, received one with none.")
+    shapes = model.input_shape, model.output_shape
+    if any(not isinstance(shape, tuple) for shape in shapes):
+        raise ValueError("build: expected a model with one input and one output.")
+    inputs, outputs = shapes[0][1:], shapes[1][1:]
+    if len(inputs) != len(problem.feature_shape) or any(
+        size not in (None, given) for size, given in zip(inputs, problem.feature_shape, strict=True)
+    ):
+        raise ValueError(
+            f"build: expected a model for samples of shape {problem.feature_shape}, received one "
+            f"for {inputs}."
+        )
+    allowed = [(problem.n_classes,)] + [(1,)] * (problem.n_classes == 2)
+    if outputs not in allowed:
+        raise ValueError(
+            f"build: expected a model with an output for each of the {problem.n_classes} classes, "
+            f"received one with outputs of shape {outputs}."
+        )
+    return model
+
+
+def _stack(rows: list[list[np.ndarray]]) -> list[np.ndarray]:
+    return [np.stack(values) for values in zip(*rows, strict=True)]

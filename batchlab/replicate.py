@@ -1,0 +1,74 @@
+"""What happens to one replicate: an update and an evaluation, as pure functions of its state."""
+
+from dataclasses import dataclass
+
+from batchlab._tensorflow import keras, tf
+
+State = tuple[list[tf.Tensor], list[tf.Tensor], list[tf.Tensor]]
+
+
+@dataclass(frozen=True, eq=False)
+class Replicate:
+    """A model with its loss and its optimizer, none of whose own variables are used.
+
+    A state is three lists of tensors: the trainable variables, the model's other variables (moving
+    statistics, the seeds of dropout), the optimizer's variables.
+
+    Attributes
+    ----------
+    model : keras.Model
+    loss : keras.losses.Loss
+    optimizer : keras.optimizers.Optimizer
+        From `batchlab.optimizers.stateless_optimizer`.
+    dtype : str
+        Float type of loss and hits.
+    """
+
+    model: keras.Model
+    loss: keras.losses.Loss
+    optimizer: keras.optimizers.Optimizer
+    dtype: str
+
+    def update(
+        self, state: State, x: tf.Tensor, y: tf.Tensor
+    ) -> tuple[State, tf.Tensor, tf.Tensor]:
+        """Return the state after one update on a minibatch, with the loss and hits before it.
+
+        The loss is the minibatch's mean plus the model's regularization losses, as Keras counts
+        it; hits are the samples classified right.
+        """
+        trainable, others, slots = state
+        with tf.GradientTape() as tape:
+            tape.watch(trainable)
+            predicted, others, penalties = self.model.stateless_call(
+                trainable, others, x, training=True, return_losses=True
+            )
+            loss, hits = self._measure(predicted, y, penalties)
+        gradients = tape.gradient(loss, trainable)
+        trainable, slots = self.optimizer.stateless_apply(slots, gradients, trainable)
+        return (list(trainable), list(others), list(slots)), loss, hits
+
+    def evaluate(self, state: State, x: tf.Tensor, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Return the loss and the hits on some samples."""
+        predicted, _, penalties = self.model.stateless_call(
+            state[0], state[1], x, training=False, return_losses=True
+        )
+        return self._measure(predicted, y, penalties)
+
+    def _measure(
+        self, predicted: tf.Tensor, y: tf.Tensor, penalties: list[tf.Tensor]
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        loss = self.loss(self._targets(y, predicted.shape[-1]), predicted)
+        loss += sum(tf.cast(penalty, loss.dtype) for penalty in penalties)
+        if predicted.shape[-1] == 1:
+            guess = tf.cast(predicted[:, 0] > 0.5, y.dtype)
+        else:
+            guess = tf.argmax(predicted, axis=-1, output_type=y.dtype)
+        return tf.cast(loss, self.dtype), tf.reduce_sum(tf.cast(guess == y, self.dtype))
+
+    def _targets(self, y: tf.Tensor, n_outputs: int) -> tf.Tensor:
+        if isinstance(self.loss, keras.losses.SparseCategoricalCrossentropy):
+            return y
+        if n_outputs == 1:
+            return tf.cast(y[:, None], self.dtype)
+        return tf.one_hot(y, n_outputs, dtype=self.dtype)
