@@ -1,4 +1,4 @@
-"""batchlab: a laboratory for one question, what does the batch size do to training?"""
+"""A laboratory for one question: what does the batch size do to training."""
 
 import lazy_loader
 

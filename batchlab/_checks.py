@@ -8,6 +8,12 @@ import numpy as np
 LARGEST_SEED = 2**32 - 1
 
 
+def shown(value: object) -> str:
+    """Return a value's representation for a sentence: on one line, of at most 80 characters."""
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 80 else f"{text[:79]}…"
+
+
 def whole_number(name: str, value: object, *, minimum: int, maximum: int | None = None) -> int:
     """Return `value` as an int if it is a whole number within the bounds (both included).
 
@@ -20,9 +26,9 @@ def whole_number(name: str, value: object, *, minimum: int, maximum: int | None 
     """
     bounds = f"at least {minimum}" if maximum is None else f"from {minimum} to {maximum}"
     if isinstance(value, bool | np.bool_) or not isinstance(value, numbers.Integral):
-        raise TypeError(f"{name}: expected a whole number {bounds}, received {value!r}.")
+        raise TypeError(f"{name}: expected a whole number {bounds}, received {shown(value)}.")
     if value < minimum or (maximum is not None and value > maximum):
-        raise ValueError(f"{name}: expected a whole number {bounds}, received {value!r}.")
+        raise ValueError(f"{name}: expected a whole number {bounds}, received {shown(value)}.")
     return int(value)
 
 
@@ -37,9 +43,9 @@ def positive_number(name: str, value: object) -> float:
         If it is zero, negative, infinite or NaN.
     """
     if isinstance(value, bool | np.bool_) or not isinstance(value, numbers.Real):
-        raise TypeError(f"{name}: expected a positive number, received {value!r}.")
+        raise TypeError(f"{name}: expected a positive number, received {shown(value)}.")
     if not (math.isfinite(value) and value > 0):
-        raise ValueError(f"{name}: expected a positive number, received {value!r}.")
+        raise ValueError(f"{name}: expected a positive number, received {shown(value)}.")
     return float(value)
 
 
@@ -54,4 +60,4 @@ def choice(name: str, value: object, options: tuple) -> object:
     if isinstance(value, str | None) and value in options:
         return value
     expected = ", ".join(repr(option) for option in options)
-    raise ValueError(f"{name}: expected one of {expected}, received {value!r}.")
+    raise ValueError(f"{name}: expected one of {expected}, received {shown(value)}.")

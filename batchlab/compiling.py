@@ -5,8 +5,7 @@ import math
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -23,30 +22,66 @@ GPU_GROUP_BYTES = 4 * 2**30
 ORDERS_BYTES = 32 * 2**20  # orders held at a time by all groups that run side by side
 MOST_EPOCHS_A_CALL = 64
 
-_programs: OrderedDict[tuple, Callable] = OrderedDict()
-_not_vectorizable: set[tuple] = set()
-_lock = threading.RLock()
 
-
-@dataclass(frozen=True, eq=False)
 class Program:
-    """A compiled training loop.
+    """A training loop that XLA has compiled, or will at its first call.
 
     Attributes
     ----------
     run : callable
         `TrainingLoop.run`.
     shape : Shape
-    slots : list of ndarray
-        What the optimizer's variables of one replicate start from.
+    device : str
+        TensorFlow's name of it.
     """
 
-    run: Callable
-    shape: Shape
-    slots: list[np.ndarray]
+    def __init__(self, replicate: Replicate, shape: Shape, device: str):
+        begin = time.perf_counter()
+        self.shape, self.device = shape, device
+        with building, tf.device(device):
+            self.run = TrainingLoop(replicate, shape).trace()
+        optimizer = replicate.optimizer
+        self._slots = [variable.numpy() for variable in optimizer.variables]
+        self._is_rate = [variable is optimizer.learning_rate for variable in optimizer.variables]
+        self._tracing_seconds, self._compiled = time.perf_counter() - begin, False
+        self._lock = threading.Lock()
+
+    def compile(self) -> float:
+        """Make XLA compile, by training for no epoch, unless it has; return the seconds spent.
+
+        Tracing is counted in, so a program that was used before takes next to nothing. Python is
+        free to do something else meanwhile.
+        """
+        with self._lock:
+            if self._compiled:
+                return 0.0
+            begin = time.perf_counter()
+            specs = self.run.structured_input_signature[0]
+            with tf.device(self.device):
+                nothing = tf.nest.map_structure(
+                    lambda spec: tf.zeros(spec.shape, spec.dtype), specs
+                )
+                self.run(*nothing)[2].numpy()
+            self._compiled = True
+            return self._tracing_seconds + time.perf_counter() - begin
+
+    def initial_slots(self, learning_rate: float | dict) -> list[np.ndarray]:
+        """Return what the optimizer's variables of one replicate start from.
+
+        One program serves all constant learning rates, since the rate is such a variable.
+        """
+        return [
+            np.asarray(learning_rate, value.dtype) if is_rate else value
+            for value, is_rate in zip(self._slots, self._is_rate, strict=True)
+        ]
 
 
-def compiled_program(
+_programs: OrderedDict[tuple, Program] = OrderedDict()
+_not_vectorizable: set[tuple] = set()
+_lock = threading.RLock()
+
+
+def program_for(
     model: keras.Model,
     loss: keras.losses.Loss,
     optimizer: tuple[type, dict],
@@ -55,8 +90,8 @@ def compiled_program(
     replicates: int,
     threads: int,
     device: str,
-) -> tuple[Program, float]:
-    """Return the program that trains `replicates` of a model, and the seconds it took to make.
+) -> Program:
+    """Return the program that trains `replicates` of a model, traced if there was none yet.
 
     Parameters
     ----------
@@ -73,48 +108,40 @@ def compiled_program(
 
     Returns
     -------
-    Program, float
-        The seconds are next to nothing if such a program was made before in this process.
+    Program
     """
-    begin = time.perf_counter()
-    slots = stateless_optimizer(*optimizer, model.trainable_variables, shape.dtype)
-    widest = _widest_activation(model, shape)
-    call_losses = _has_losses_of_a_call(model, shape)
     made_for = _identity(model, loss, optimizer)
+    widest = _widest_activation(model, shape)
     group = _group_size(replicates, model.count_params(), widest, shape, device)
-    if made_for in _not_vectorizable:
-        group = 1
-    while True:
-        sized = _sized(replace(shape, group=group), threads, widest, call_losses)
+    with _lock:
+        if made_for in _not_vectorizable:
+            group = 1
+        sized = _sized(replace(shape, group=group), threads, widest)
         key = (made_for, sized, device)
+        if made_for and key in _programs:
+            _programs.move_to_end(key)
+            return _programs[key]
+        stateless = stateless_optimizer(*optimizer, model.trainable_variables, shape.dtype)
+        replicate = Replicate(model, loss, stateless, shape.dtype)
+        if _has_losses_of_a_call(model, shape):
+            # A loss that a layer adds when it is called depends on the batch; Keras evaluates in
+            # batches of the training's size.
+            sized = replace(sized, block=shape.batch_size)
         try:
-            with _lock:
-                run = _programs.get(key) if made_for else None
-                if run is None:
-                    run = _make(Replicate(model, loss, slots, shape.dtype), sized, device)
-                    _programs[key] = run
-                _programs.move_to_end(key)
-                while len(_programs) > PROGRAMS_KEPT:
-                    _programs.popitem(last=False)
-            break
+            program = Program(replicate, sized, device)
         except NotVectorizable:
             # Convolutions and dropout: the replicates go one after the other through a program
             # for one, which is the same arithmetic.
+            sized = replace(_sized(replace(shape, group=1), threads, widest), block=sized.block)
+            program = Program(replicate, sized, device)
             if made_for:
                 _not_vectorizable.add(made_for)
-            group = 1
-    values = [variable.numpy() for variable in slots.variables]
-    return Program(run, sized, values), time.perf_counter() - begin
-
-
-def _make(replicate: Replicate, shape: Shape, device: str) -> Callable:
-    """Trace and compile; a call that trains for no epoch makes XLA compile now, not later."""
-    with building, tf.device(device):
-        run = TrainingLoop(replicate, shape).trace()
-        specs = run.structured_input_signature[0]
-        nothing = tf.nest.map_structure(lambda spec: tf.zeros(spec.shape, spec.dtype), specs)
-        tf.nest.map_structure(lambda tensor: tensor.numpy(), run(*nothing)[2])
-    return run
+                key = (made_for, _sized(sized, threads, widest), device)
+        if made_for:
+            _programs[key] = program
+            if len(_programs) > PROGRAMS_KEPT:
+                _programs.popitem(last=False)
+        return program
 
 
 def _group_size(replicates: int, parameters: int, widest: int, shape: Shape, device: str) -> int:
@@ -136,17 +163,11 @@ def _group_size(replicates: int, parameters: int, widest: int, shape: Shape, dev
     return max(min(1 << (replicates - 1).bit_length(), int(fit)), 1)
 
 
-def _sized(shape: Shape, threads: int, widest: int, call_losses: bool) -> Shape:
+def _sized(shape: Shape, threads: int, widest: int) -> Shape:
     epoch_bytes = 4 * shape.group * shape.n_train * threads
     capacity = min(max(ORDERS_BYTES // epoch_bytes, 1), MOST_EPOCHS_A_CALL)
     block = max(BLOCK_BYTES // (widest * np.dtype(shape.dtype).itemsize), 1)
-    if call_losses:
-        # A loss that a layer adds when it is called depends on the batch; Keras evaluates in
-        # batches of the training's size.
-        block = shape.batch_size
-    return replace(
-        shape, capacity=int(capacity), block=min(block, max(shape.n_train, shape.n_test))
-    )
+    return replace(shape, capacity=capacity, block=min(block, max(shape.n_train, shape.n_test)))
 
 
 def _widest_activation(model: keras.Model, shape: Shape) -> int:

@@ -9,7 +9,7 @@ import numpy as np
 from scipy.optimize import linprog
 from sklearn.datasets import make_blobs
 
-from batchlab._checks import LARGEST_SEED, positive_number, whole_number
+from batchlab._checks import LARGEST_SEED, positive_number, shown, whole_number
 
 
 class BayesAccuracy(NamedTuple):
@@ -159,16 +159,20 @@ def blobs(
     n_samples = whole_number("n_samples", n_samples, minimum=2)
     n_train = whole_number("n_train", n_train, minimum=1, maximum=n_samples - 1)
     random_state = whole_number("random_state", random_state, minimum=0, maximum=LARGEST_SEED)
-    if np.ndim(centers) == 0:
+    if not _has_several(centers):
         centers = whole_number("centers", centers, minimum=2, maximum=n_samples)
         n_classes = centers
     else:
         centers = _feature_array("centers", centers)
+        if centers.ndim != 2:
+            raise ValueError(
+                f"centers: expected shape (n_classes, n_features), received shape {centers.shape}."
+            )
         n_classes, n_features = centers.shape
         if n_classes < 2:
             raise ValueError(f"centers: expected at least 2 centres, received {n_classes}.")
     n_features = whole_number("n_features", n_features, minimum=1)
-    if np.ndim(cluster_std) == 0:
+    if not _has_several(cluster_std):
         deviations = [positive_number("cluster_std", cluster_std)] * n_classes
     else:
         deviations = [positive_number("cluster_std", value) for value in cluster_std]
@@ -226,7 +230,7 @@ def from_arrays(x_train, y_train, x_test, y_test, *, name: str = "arrays") -> Pr
     2
     """
     if not isinstance(name, str):
-        raise TypeError(f"name: expected a string, received {name!r}.")
+        raise TypeError(f"name: expected a string, received {shown(name)}.")
     x_train, x_test = _feature_array("x_train", x_train), _feature_array("x_test", x_test)
     y_train, y_test = _label_array("y_train", y_train), _label_array("y_test", y_test)
     for part, x, y in (("train", x_train, y_train), ("test", x_test, y_test)):
@@ -250,7 +254,7 @@ def from_arrays(x_train, y_train, x_test, y_test, *, name: str = "arrays") -> Pr
     if not np.array_equal(classes, np.arange(len(classes))):
         raise ValueError(
             f"y_train: expected the labels 0 to {len(classes) - 1} without a gap, received "
-            f"{np.array2string(classes, threshold=10)}."
+            f"{shown(classes.tolist())}."
         )
     _warn_of_constant_features(x_train)
     return _problem((x_train, y_train, x_test, y_test), n_classes=len(classes), name=name)
@@ -319,6 +323,10 @@ def _problem(
     )
 
 
+def _has_several(value: object) -> bool:
+    return np.iterable(value) and not isinstance(value, str)
+
+
 def _read_only(array: np.ndarray) -> np.ndarray:
     array.setflags(write=False)
     return array
@@ -330,12 +338,8 @@ def _feature_array(name: str, values: object) -> np.ndarray:
         if array.dtype.kind not in "fiub":
             raise TypeError
     except (ValueError, TypeError) as error:
-        kind = getattr(np.asarray(values, dtype=object).ravel()[:1], "tolist", list)()
         raise TypeError(
-            f"{name}: expected rows of numbers, all of the same length, received "
-            f"{type(values).__name__} starting with {kind[0]!r:.60}."
-            if kind
-            else f"{name}: expected rows of numbers, received an empty {type(values).__name__}."
+            f"{name}: expected rows of numbers, all of the same length, received {shown(values)}."
         ) from error
     if array.size == 0:
         raise ValueError(f"{name}: expected at least one sample, received shape {array.shape}.")
@@ -353,18 +357,21 @@ def _label_array(name: str, values: object) -> np.ndarray:
     try:
         array = np.asarray(values)
     except ValueError as error:
-        raise TypeError(f"{name}: expected a list of whole numbers, received rows.") from error
+        raise TypeError(
+            f"{name}: expected a list of whole numbers, received {shown(values)}."
+        ) from error
     if array.size == 0:
         raise ValueError(f"{name}: expected at least one label, received shape {array.shape}.")
     if array.ndim != 1:
         raise ValueError(f"{name}: expected shape (n_samples,), received shape {array.shape}.")
-    whole = array.dtype.kind in "iu" or (
-        array.dtype.kind == "f" and np.isfinite(array).all() and (array == np.rint(array)).all()
-    )
-    if not whole:
+    if array.dtype.kind == "f":
+        wrong = array[~(np.abs(array) < 2**53) | (array != np.rint(array))]
+    else:
+        wrong = array[:0] if array.dtype.kind in "iu" else array
+    if wrong.size:
         raise TypeError(
             f"{name}: expected whole numbers as labels, received {array.dtype} such as "
-            f"{array.tolist()[0]!r:.60}."
+            f"{shown(wrong.tolist()[0])}."
         )
     return array.astype("int64")
 

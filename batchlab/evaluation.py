@@ -8,6 +8,8 @@ import pandas as pd
 import xarray as xr
 from scipy import stats
 
+from batchlab._checks import choice
+
 CONFIDENCE = 0.95
 RESAMPLES = 1999
 FINAL_METRICS = ("train_accuracy", "val_accuracy", "train_loss", "val_loss")
@@ -142,7 +144,13 @@ def evaluate_each(histories: dict[str, xr.Dataset], metric: str) -> pd.DataFrame
     -------
     pandas.DataFrame
         The columns of `evaluate`.
+
+    Raises
+    ------
+    ValueError
+        If `metric` is another.
     """
+    choice("metric", metric, FINAL_METRICS)
     rows = {name: evaluate(history).loc[metric] for name, history in histories.items()}
     table = pd.DataFrame.from_dict(rows, orient="index").rename_axis(metric)
     return table.astype({"replicates": int, "diverged": int})
@@ -193,3 +201,46 @@ def locate(history: xr.Dataset, **published: float) -> pd.DataFrame:
 def seconds_per_replicate(history: xr.Dataset) -> float:
     """Return the training time of a history divided by its replicates, compiling left out."""
     return float(history.attrs["training_seconds"]) / history.sizes["replicate"]
+
+
+def first_reached(histories: dict[str, xr.Dataset], target: float) -> pd.DataFrame:
+    """Return when the test accuracy first reached a target, after how much of each budget.
+
+    Accuracy is known after whole epochs only, so a run of many updates an epoch may have reached
+    the target earlier than this says.
+
+    Parameters
+    ----------
+    histories : dict of str to xarray.Dataset
+        By the name that each row shall have.
+    target : float
+        Share of the test samples classified right, between 0 and 1.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns `reached` (how many replicates did at all), and the means over these of the
+        `epochs`, `updates`, `samples` and `seconds` (per replicate, compiling left out) until then.
+
+    Raises
+    ------
+    ValueError
+        If the target is not between 0 and 1.
+    """
+    if not 0 < target < 1:
+        raise ValueError(f"target: expected an accuracy between 0 and 1, received {target!r}.")
+    rows = {}
+    for name, history in histories.items():
+        there = history["val_accuracy"].transpose("replicate", "epoch").to_numpy() >= target
+        first = there[there.any(axis=1)].argmax(axis=1)
+        epochs = history["epoch"].to_numpy()[first].mean() if first.size else np.nan
+        updates = epochs * history.attrs["updates_per_epoch"]
+        seconds = epochs * seconds_per_replicate(history) / history.sizes["epoch"]
+        rows[name] = {
+            "reached": f"{first.size} of {len(there)}",
+            "epochs": epochs,
+            "updates": updates,
+            "samples": epochs * history.attrs["n_train"],
+            "seconds": seconds,
+        }
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis(f"test accuracy {target:g}")

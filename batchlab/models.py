@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from batchlab._checks import whole_number
+from batchlab._checks import shown, whole_number
 from batchlab._tensorflow import keras
 from batchlab.data import Problem
 
@@ -39,7 +39,8 @@ def mlp(
     Raises
     ------
     TypeError, ValueError
-        If a layer's units are not a whole number of at least 1, or the type is another.
+        If a layer's units are not a whole number of at least 1, or the activation or the type is
+        another.
 
     References
     ----------
@@ -52,12 +53,20 @@ def mlp(
     303
     """
     if dtype not in ("float64", "float32"):
-        raise ValueError(f"dtype: expected 'float64' or 'float32', received {dtype!r}.")
+        raise ValueError(f"dtype: expected 'float64' or 'float32', received {shown(dtype)}.")
     if isinstance(hidden_units, str) or not isinstance(hidden_units, Sequence):
         raise TypeError(
-            f"hidden_units: expected a list such as [50] or [64, 32], received {hidden_units!r}."
+            "hidden_units: expected a list such as [50] or [64, 32], received "
+            f"{shown(hidden_units)}."
         )
     units = [whole_number("hidden_units", value, minimum=1) for value in hidden_units]
+    try:
+        keras.activations.get(activation)
+    except ValueError:
+        raise ValueError(
+            "activation: expected a name that Keras knows such as 'relu' or 'tanh', received "
+            f"{shown(activation)}."
+        ) from None
     layers = [keras.Input(problem.feature_shape, dtype=dtype)]
     if len(problem.feature_shape) > 1:
         layers.append(keras.layers.Flatten(dtype=dtype))

@@ -4,7 +4,7 @@ import functools
 
 import numpy as np
 
-from batchlab._checks import positive_number
+from batchlab._checks import positive_number, shown
 from batchlab._tensorflow import floatx, keras
 
 _SETTINGS_KEPT_OUTSIDE_THE_CONFIG = "_exclude_from_weight_decay_pattern"
@@ -61,7 +61,7 @@ def settings_of(optimizer: keras.optimizers.Optimizer | None) -> tuple[type, dic
     if not isinstance(optimizer, keras.optimizers.Optimizer):
         raise TypeError(
             "optimizer: expected a Keras optimizer such as keras.optimizers.SGD(0.01) or None, "
-            f"received {optimizer!r}."
+            f"received {shown(optimizer)}."
         )
     config = optimizer.get_config()
     rate = config["learning_rate"]

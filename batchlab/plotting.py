@@ -11,10 +11,17 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
+from matplotlib.ticker import MaxNLocator
 
-from batchlab._checks import choice
+from batchlab._checks import choice, whole_number
 from batchlab.data import Problem
-from batchlab.evaluation import diverged, evaluate, mean_interval, seconds_per_replicate
+from batchlab.evaluation import (
+    FINAL_METRICS,
+    diverged,
+    evaluate,
+    mean_interval,
+    seconds_per_replicate,
+)
 
 # Okabe and Ito's palette, told apart by colour-blind readers; line styles and markers say it again.
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442")
@@ -53,8 +60,8 @@ def plot_problem(problem: Problem, *, ax: Axes | None = None) -> Axes:
     ValueError
         If the problem has other than two features.
     """
-    ax = _axes(ax)
     _check_plane(problem)
+    ax = _axes(ax)
     for label in range(problem.n_classes):
         style = {"color": _cycled(COLORS, label), "marker": _cycled(MARKERS, label), "s": 16}
         train, test = problem.y_train == label, problem.y_test == label
@@ -103,10 +110,12 @@ def plot_learning_curves(
     ValueError
         If `metric`, `x` or one of `parts` is another.
     """
-    ax = _axes(ax)
+    choice("metric", metric, tuple(METRIC_LABELS))
     choice("x", x, tuple(BUDGETS))
-    for place, part in enumerate(parts):
+    for part in parts:
         choice("parts", part, tuple(PARTS))
+    ax = _axes(ax)
+    for place, part in enumerate(parts):
         _draw_curves(ax, history, metric, x, part, PART_LABELS[part], place)
     if metric == "accuracy":
         _draw_ceilings(ax, history, parts)
@@ -117,6 +126,7 @@ def plot_learning_curves(
         ylabel=METRIC_LABELS[metric],
         title=f"{settings['problem']}, batch size {settings['batch_size']}{rate}",
     )
+    ax.xaxis.set_major_locator(MaxNLocator(integer=x != "second"))
     ax.legend(title=_band_caption(history), fontsize="small", title_fontsize="small")
     return ax
 
@@ -149,9 +159,19 @@ def plot_comparison(
     Raises
     ------
     ValueError
-        If `metric`, `part` or one of `budgets` is another.
+        If `metric`, `part` or one of `budgets` is another, there are no histories or budgets, or
+        fewer axes than budgets.
     """
+    _check_histories(histories)
+    choice("metric", metric, tuple(METRIC_LABELS))
     choice("part", part, tuple(PARTS))
+    for budget in budgets:
+        choice("budgets", budget, tuple(BUDGETS))
+    if not 0 < len(budgets) <= (len(budgets) if axes is None else np.size(axes)):
+        raise ValueError(
+            "budgets, axes: expected at least one budget and axes for each, received "
+            f"{len(budgets)} budgets and {'no' if axes is None else np.size(axes)} axes."
+        )
     if axes is None:
         columns = min(len(budgets), 2)
         rows = -(-len(budgets) // columns)
@@ -159,9 +179,10 @@ def plot_comparison(
         _, axes = plt.subplots(
             rows, columns, figsize=size, sharey=True, squeeze=False, layout="constrained"
         )
-    axes = np.ravel(axes)
-    for ax, budget in zip(axes, budgets, strict=False):
-        choice("budgets", budget, tuple(BUDGETS))
+        for spare in axes.flat[len(budgets) :]:
+            spare.remove()
+    axes = np.ravel(axes)[: len(budgets)]
+    for ax, budget in zip(axes, budgets, strict=True):
         for place, (name, history) in enumerate(histories.items()):
             _draw_curves(ax, history, metric, budget, part, name, place, single=False)
         if metric == "accuracy":
@@ -170,7 +191,9 @@ def plot_comparison(
         ax.set_ylabel(f"{METRIC_LABELS[metric]}\n{PART_LABELS[part]}")
         ax.label_outer() if len(budgets) == 1 else None
     axes[0].legend(
-        title=_band_caption(history, single=False), fontsize="small", title_fontsize="small"
+        title=_band_caption(*histories.values(), single=False),
+        fontsize="small",
+        title_fontsize="small",
     )
     return axes
 
@@ -182,7 +205,7 @@ def plot_replicates(
     published: Mapping[str, float] | None = None,
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw the final metric of every replicate, the mean with its 95 % interval, and what was published.
+    """Draw each replicate's final metric, the mean with its 95 % interval, and what was published.
 
     Parameters
     ----------
@@ -196,7 +219,14 @@ def plot_replicates(
     Returns
     -------
     matplotlib.axes.Axes
+
+    Raises
+    ------
+    ValueError
+        If `metric` is another or there are no histories.
     """
+    _check_histories(histories)
+    choice("metric", metric, FINAL_METRICS)
     ax = _axes(ax)
     for place, (name, history) in enumerate(histories.items()):
         color = _cycled(COLORS, place)
@@ -255,14 +285,22 @@ def plot_decision_boundary(
     Raises
     ------
     ValueError
-        If the problem has other than two features.
+        If the problem has other than two features, or the model returns other than probabilities
+        of its classes.
     """
-    ax = _axes(ax)
     _check_plane(problem)
+    resolution = whole_number("resolution", resolution, minimum=2)
     across, up, points = _grid(problem, resolution)
     probabilities = np.asarray(model(points))
-    if probabilities.shape[1] == 1:
+    if problem.n_classes == 2 and probabilities.shape == (len(points), 1):
         probabilities = np.hstack([1 - probabilities, probabilities])
+    expected = len(points), problem.n_classes
+    if probabilities.shape != expected:
+        raise ValueError(
+            f"model: expected it to return probabilities of shape {expected}, received shape "
+            f"{probabilities.shape}."
+        )
+    ax = _axes(ax)
     believed = probabilities.argmax(axis=1).reshape(resolution, resolution)
     certainty = probabilities.max(axis=1).reshape(resolution, resolution)
     colors = ListedColormap([_cycled(COLORS, label) for label in range(problem.n_classes)])
@@ -308,6 +346,11 @@ def _check_plane(problem: Problem) -> None:
         )
 
 
+def _check_histories(histories: Mapping[str, xr.Dataset]) -> None:
+    if not histories:
+        raise ValueError("histories: expected at least one history, received none.")
+
+
 def _legend_outside(ax: Axes) -> None:
     ax.legend(loc="upper left", bbox_to_anchor=(1, 1), fontsize="small", frameon=False)
 
@@ -330,9 +373,11 @@ def _draw_bayes_boundary(problem: Problem, ax: Axes) -> None:
 
 
 def _draw_boundary(ax: Axes, across, up, classes, **style) -> None:
-    for label in range(classes.max() + 1):
-        if 0 < (classes == label).sum() < classes.size:
-            ax.contour(across, up, classes == label, levels=[0.5], linewidths=1.2, **style)
+    for label in range(classes.max()):
+        # Classes that had their turn are masked: a line drawn twice would fill its own dashes.
+        inside = np.ma.masked_where(classes < label, (classes == label).astype(float))
+        if 0 < inside.sum() < inside.count():
+            ax.contour(across, up, inside, levels=[0.5], linewidths=1.2, **style)
 
 
 def _budget(history: xr.Dataset, x: str) -> np.ndarray:
@@ -352,7 +397,6 @@ def _draw_curves(
     *,
     single: bool = True,
 ) -> None:
-    choice("metric", metric, tuple(METRIC_LABELS))
     style = {"color": _cycled(COLORS, place), "linestyle": _cycled(LINE_STYLES, place)}
     along = _budget(history, x)
     curves = history[PARTS[part] + metric].transpose("replicate", "epoch").to_numpy()
@@ -384,9 +428,9 @@ def _draw_ceilings(ax: Axes, history: xr.Dataset, parts: Sequence[str]) -> None:
             ax.axhline(accuracy, color="dimgray", linewidth=1, linestyle=styles[part], label=label)
 
 
-def _band_caption(history: xr.Dataset, *, single: bool = True) -> str:
-    count = history.sizes["replicate"]
-    if count == 1:
+def _band_caption(*histories: xr.Dataset, single: bool = True) -> str:
+    counts = sorted({history.sizes["replicate"] for history in histories})
+    if counts == [1]:
         return "1 replicate, no interval"
     runs = ", thin: single runs" if single else ""
-    return f"mean of {count} replicates, 95 % interval{runs}"
+    return f"mean of {' or '.join(map(str, counts))} replicates, 95 % interval{runs}"

@@ -25,29 +25,29 @@ class Shape:
 
     Attributes
     ----------
-    group : int
-        Replicates in a call. A group of one has no replicate axis anywhere, which is faster.
     batch_size, n_train, n_test : int
     feature_shape : tuple of int
-    capacity : int
-        Epochs of orders handed over at a time.
-    block : int
-        Samples evaluated at a time.
     keep_weights : bool
         Whether a call also returns the weights after each epoch.
     dtype : str
         Float type of the samples, losses and metrics.
+    group : int
+        Replicates in a call. A group of one has no replicate axis anywhere, which is faster.
+    capacity : int
+        Epochs of orders handed over at a time.
+    block : int
+        Samples evaluated at a time.
     """
 
-    group: int
     batch_size: int
     n_train: int
     n_test: int
     feature_shape: tuple[int, ...]
-    capacity: int
-    block: int
     keep_weights: bool
     dtype: str
+    group: int = 1
+    capacity: int = 1
+    block: int = 1
 
     @property
     def lead(self) -> tuple[int, ...]:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import xarray as xr
 
-from batchlab._checks import whole_number
+from batchlab._checks import shown, whole_number
 from batchlab._tensorflow import building, keras, preserved_random_state
 from batchlab.data import Problem
 
@@ -147,14 +147,14 @@ def trained_model(
 
 
 def _build_checked(build: Build, problem: Problem) -> keras.Model:
-    if not callable(build):
+    if not callable(build) or isinstance(build, keras.Model):
         raise TypeError(
-            f"build: expected a function problem -> keras.Model such as batchlab.mlp, received "
-            f"{build!r:.80}."
+            "build: expected a function problem -> keras.Model such as batchlab.mlp, received "
+            f"{shown(build)}."
         )
     model = build(problem)
     if not isinstance(model, keras.Model):
-        raise TypeError(f"build: expected it to return a keras.Model, received {model!r:.80}.")
+        raise TypeError(f"build: expected it to return a keras.Model, received {shown(model)}.")
     if not model.built:
         model(problem.x_train[:1])
     if not model.trainable_variables:

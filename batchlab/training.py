@@ -1,22 +1,26 @@
 """`fit`: train replicates of a Keras model and return their histories."""
 
-import json
 import math
 import os
-import platform
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import psutil
 import xarray as xr
 
-from batchlab import _version
 from batchlab._checks import LARGEST_SEED, choice, whole_number
-from batchlab._tensorflow import device_name, floatx, keras, tf
-from batchlab.compiling import compiled_program
+from batchlab._tensorflow import device_name, floatx, keras
+from batchlab.compiling import program_for
 from batchlab.data import Problem
+from batchlab.history import (
+    as_dataset,
+    optimizer_attributes,
+    problem_attributes,
+    version_attributes,
+)
 from batchlab.optimizers import settings_of
-from batchlab.program import METRICS, Shape
+from batchlab.program import Shape
 from batchlab.replicas import Build, flat_weights, initial_variables
 from batchlab.workers import Outcome, train_replicates
 
@@ -116,61 +120,58 @@ def fit(
     settings = settings_of(optimizer)
 
     seeds = range(seed, seed + replicates)
-    model, trainable, non_trainable = initial_variables(build, problem, seeds)
+    model, *first = initial_variables(build, problem, seeds[:1])
     dtype = model.trainable_variables[0].dtype
     _check_memory(keep_weights, replicates, epochs, model.count_params(), dtype)
     loss = _checked_loss(loss, model, dtype)
     shape = Shape(
-        group=replicates,
         batch_size=batch_size,
         n_train=problem.n_train,
         n_test=problem.n_test,
         feature_shape=problem.feature_shape,
-        capacity=1,
-        block=1,
         keep_weights=keep_weights == "epochs",
         dtype=dtype,
     )
-    program, compile_seconds = compiled_program(
+    program = program_for(
         model, loss, settings, shape, replicates=replicates, threads=threads, device=place
     )
+    with ThreadPoolExecutor(1) as pool:
+        # XLA compiles while Python draws the weights of the other replicates.
+        compiling = pool.submit(program.compile)
+        others = initial_variables(build, problem, seeds[1:])[1:]
+        compile_seconds = compiling.result()
+    slots = program.initial_slots(settings[1]["learning_rate"])
+    states = _side_by_side(first, others, slots, replicates)
     begin = time.perf_counter()
     outcome = train_replicates(
         program,
         _data(problem, dtype),
-        trainable,
-        non_trainable,
+        states,
         seeds,
         epochs=epochs,
         threads=threads,
-        device=place,
         description=f"batch size {batch_size}",
         show_progress=progress,
     )
-    history = _history(outcome, batch_size, problem.n_train, seeds)
-    if keep_weights != "none":
-        final = flat_weights(model, outcome.trainable, outcome.non_trainable)
-        history["weights"] = ("replicate", "parameter"), final
-    if keep_weights == "epochs":
-        initial = flat_weights(model, trainable, non_trainable)
-        history["initial_weights"] = ("replicate", "parameter"), initial
-        history["epoch_weights"] = ("replicate", "epoch", "parameter"), outcome.weights
+    training_seconds = time.perf_counter() - begin
+    history = as_dataset(outcome, batch_size, problem.n_train, seeds)
+    _add_weights(history, keep_weights, model, states, outcome)
     history.attrs = {
-        **_problem_attributes(problem),
+        **problem_attributes(problem),
         "batch_size": batch_size,
         "epochs": epochs,
         "replicates": replicates,
         "seed": seed,
         "updates_per_epoch": math.ceil(problem.n_train / batch_size),
-        **_optimizer_attributes(settings),
+        **optimizer_attributes(*settings),
         "loss_function": type(loss).__name__,
         "n_parameters": model.count_params(),
         "dtype": dtype,
         "device": place.strip("/").split(":")[0].lower(),
         "threads": threads,
         "compile_seconds": compile_seconds,
-        "training_seconds": time.perf_counter() - begin,
-        **_versions(),
+        "training_seconds": training_seconds,
+        **version_attributes(),
     }
     return history
 
@@ -210,6 +211,31 @@ def _checked_loss(loss, model: keras.Model, dtype: str) -> keras.losses.Loss:
         return type(loss).from_config(loss.get_config())
 
 
+def _side_by_side(
+    first: list, others: list, slots: list[np.ndarray], replicates: int
+) -> tuple[list[np.ndarray], list[np.ndarray], list[np.ndarray]]:
+    """Return the states that all replicates start from, each array with a replicate axis."""
+    if replicates == 1:
+        trainable, non_trainable = first
+    else:
+        trainable, non_trainable = (
+            [np.concatenate(pair) for pair in zip(*parts, strict=True)]
+            for parts in zip(first, others, strict=True)
+        )
+    return trainable, non_trainable, [np.stack([value] * replicates) for value in slots]
+
+
+def _add_weights(
+    history: xr.Dataset, keep: str, model: keras.Model, states: tuple, outcome: Outcome
+) -> None:
+    if keep != "none":
+        final = flat_weights(model, outcome.trainable, outcome.non_trainable)
+        history["weights"] = ("replicate", "parameter"), final
+    if keep == "epochs":
+        history["initial_weights"] = ("replicate", "parameter"), flat_weights(model, *states[:2])
+        history["epoch_weights"] = ("replicate", "epoch", "parameter"), outcome.weights
+
+
 def _check_memory(keep: str, replicates: int, epochs: int, parameters: int, dtype: str) -> None:
     rows = {"none": 0, "final": 1, "epochs": epochs + 2}[keep]
     needed = 2 * replicates * rows * parameters * np.dtype(dtype).itemsize  # once to join groups
@@ -227,54 +253,3 @@ def _data(problem: Problem, dtype: str) -> tuple:
         (problem.x_train.astype(dtype), problem.y_train.astype("int32")),
         (problem.x_test.astype(dtype), problem.y_test.astype("int32")),
     )
-
-
-def _history(outcome: Outcome, batch_size: int, n_train: int, seeds: range) -> xr.Dataset:
-    epoch = np.arange(1, outcome.metrics.shape[1] + 1)
-    return xr.Dataset(
-        {
-            name: (("replicate", "epoch"), outcome.metrics[:, :, column])
-            for column, name in enumerate(METRICS)
-        },
-        coords={
-            "replicate": np.arange(len(seeds)),
-            "epoch": epoch,
-            "seed": ("replicate", np.array(seeds)),
-            "update": ("epoch", epoch * math.ceil(n_train / batch_size)),
-            "sample": ("epoch", epoch * n_train),
-        },
-    )
-
-
-def _problem_attributes(problem: Problem) -> dict:
-    attributes = {
-        "problem": problem.name,
-        "n_train": problem.n_train,
-        "n_test": problem.n_test,
-        "n_classes": problem.n_classes,
-    }
-    if problem.bayes_accuracy is not None:
-        attributes["bayes_train_accuracy"] = problem.bayes_accuracy.train
-        attributes["bayes_test_accuracy"] = problem.bayes_accuracy.test
-    return attributes
-
-
-def _optimizer_attributes(settings: tuple[type, dict]) -> dict:
-    optimizer_class, config = settings
-    rate = config["learning_rate"]
-    given = {name: value for name, value in config.items() if value is not None}
-    return {
-        "optimizer": optimizer_class.__name__,
-        "optimizer_settings": json.dumps(given, sort_keys=True, default=str),
-        **({"learning_rate": rate} if isinstance(rate, float) else {}),
-    }
-
-
-def _versions() -> dict:
-    return {
-        "batchlab_version": _version.__version__,
-        "keras_version": keras.__version__,
-        "tensorflow_version": tf.__version__,
-        "numpy_version": np.__version__,
-        "python_version": platform.python_version(),
-    }

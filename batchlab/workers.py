@@ -1,4 +1,4 @@
-"""Training of replicates in groups, side by side in threads, in pieces of a fraction of a second."""
+"""Training of replicates: groups side by side in threads, in pieces of a fraction of a second."""
 
 import threading
 import time
@@ -11,7 +11,6 @@ import numpy as np
 from batchlab._tensorflow import tf
 from batchlab.compiling import Program
 from batchlab.progress import progress_bar
-from batchlab.program import METRICS
 from batchlab.shuffling import next_orders, order_generator
 
 # A piece of training that is under way cannot be stopped, so pieces are kept this short.
@@ -49,29 +48,26 @@ class _Task:
 def train_replicates(
     program: Program,
     data: tuple,
-    trainable: list[np.ndarray],
-    non_trainable: list[np.ndarray],
+    states: tuple[list[np.ndarray], list[np.ndarray], list[np.ndarray]],
     seeds: Sequence[int],
     *,
     epochs: int,
     threads: int,
-    device: str,
     description: str,
     show_progress: bool | None,
 ) -> Outcome:
-    """Train every replicate from the given variables and return what came of it.
+    """Train every replicate from the given states and return what came of it.
 
     Parameters
     ----------
     program : Program
     data : pair of pairs of ndarray
         Training samples and labels, test samples and labels.
-    trainable, non_trainable : lists of ndarray of shape (replicates, *variable.shape)
+    states : three lists of ndarray of shape (replicates, *variable.shape)
+        What the trainable variables, the model's others and the optimizer's start from.
     seeds : sequence of int
         Of the replicates' orders.
     epochs, threads : int
-    device : str
-        TensorFlow's name of it.
     description : str
         For the progress bar.
     show_progress : bool or None
@@ -94,16 +90,13 @@ def train_replicates(
     ]
     updates = -(-program.shape.n_train // program.shape.batch_size) * epochs * group * len(tasks)
     halt = threading.Event()
-    with tf.device(device):
+    with tf.device(program.device):
         tensors = tf.nest.map_structure(tf.constant, data)
 
     def work(task: _Task) -> Outcome:
-        start = [values[task.places] for values in trainable]
-        others = [values[task.places] for values in non_trainable]
-        with tf.device(device):
-            return _GroupTraining(program, tensors, (start, others), seeds, task, halt).train(
-                epochs
-            )
+        own = tf.nest.map_structure(lambda values: values[task.places], states)
+        with tf.device(program.device):
+            return _GroupTraining(program, tensors, own, seeds, task, halt).train(epochs)
 
     with (
         progress_bar(updates, unit="update", description=description, show=show_progress) as bar,
@@ -139,11 +132,9 @@ def _joined(parts: list[Outcome], replicates: int) -> Outcome:
 class _GroupTraining:
     """The training of one group, a piece at a time."""
 
-    def __init__(self, program, data, variables, seeds, task, halt):
+    def __init__(self, program, data, states, seeds, task, halt):
         self._program, self._data, self._task, self._halt = program, data, task, halt
         shape = program.shape
-        slots = [np.broadcast_to(value, (shape.group, *value.shape)) for value in program.slots]
-        states = (*variables, slots)
         if shape.group == 1:
             states = tf.nest.map_structure(lambda values: values[0], states)
         self._states = tf.nest.map_structure(tf.constant, states)
@@ -201,6 +192,6 @@ class _GroupTraining:
             first, start = first + ended, 0 if finish else stop
 
     def _follow_clock(self, seconds: float) -> None:
-        """Set the size of the next piece by the time that the last one took; numbers don't change."""
+        """Size the next piece by the time that the last one took; numbers do not change."""
         factor = min(max(SECONDS_A_PIECE / max(seconds, 1e-6), 0.1), 100)
         self._updates_a_piece = max(int(self._updates_a_piece * factor), 1)

@@ -201,18 +201,18 @@ def test_user_random_state_and_float_type_are_left_alone(small):
     keras.utils.set_random_seed(5)
     expected = (
         random.random(),
-        np.random.rand(),
+        np.random.rand(),  # noqa: NPY002 (the generator that users seed)
         float(tf.random.uniform(())),
         float(keras.random.uniform(())),
-    )  # noqa: E501, NPY002
+    )
     keras.utils.set_random_seed(5)
     bl.fit(bl.mlp, small, batch_size=16, epochs=1)
     after = (
         random.random(),
-        np.random.rand(),
+        np.random.rand(),  # noqa: NPY002 (the generator that users seed)
         float(tf.random.uniform(())),
         float(keras.random.uniform(())),
-    )  # noqa: E501, NPY002
+    )
     assert after == expected
     assert keras.config.floatx() == "float32"
 

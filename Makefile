@@ -1,0 +1,106 @@
+# `make` alone lists what there is to do.
+
+PYTHON3 ?= python3
+OUTPUTS ?= outputs
+GPU ?=
+
+PYTHON    := .venv/bin/python
+LOCK      := requirements$(if $(GPU),-gpu).lock
+# The stamp is the last thing that an installation writes: one that was interrupted is redone.
+INSTALLED := .venv/installed-$(LOCK)
+LIBRARY   := $(wildcard batchlab/*.py batchlab/*.pyi)
+NOTEBOOKS := $(sort $(wildcard notebooks/[0-9]*.ipynb))
+EXECUTED  := $(NOTEBOOKS:notebooks/%=$(OUTPUTS)/%)
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help run test lab bench clean environment notebooks index outputs lock
+
+help: ## Show this list
+	@echo 'batchlab: what does the batch size do to training?'
+	@echo
+	@echo 'First:  make run       then open $(OUTPUTS)/index.html'
+	@echo
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1 @\2/p' Makefile | \
+		while IFS=@ read -r target text; do printf '%-24s%s\n' "$$target" "$$text"; done
+	@echo
+	@echo 'Options:'
+	@echo '  -j2                   two notebooks at a time'
+	@echo '  GPU=1                 install TensorFlow with its CUDA libraries (Linux, several GB)'
+	@echo '  PYTHON3=python3.12    the Python to make the environment with: 3.11, 3.12 or 3.13'
+	@echo '  OUTPUTS=folder        where executed notebooks go'
+
+run: environment ## Execute every notebook that changed; their pages come to outputs/
+	@status=0; \
+	$(MAKE) --no-print-directory --keep-going notebooks || status=$$?; \
+	$(MAKE) --no-print-directory index || status=$$?; \
+	exit $$status
+
+test: environment ## Run all that guards the project: ruff, the unit tests, nbval
+	@echo '== 1/4 ruff: rules'
+	@$(PYTHON) -m ruff check .
+	@echo '== 2/4 ruff: format'
+	@$(PYTHON) -m ruff format --check .
+	@echo '== 3/4 unit tests'
+	@$(PYTHON) -m pytest tests
+	@echo '== 4/4 nbval: every stored output of every notebook comes out again'
+	@$(PYTHON) -m pytest --nbval --nbval-cell-timeout=300 notebooks
+	@echo '== all passed'
+
+lab: environment ## Open JupyterLab on the notebooks
+	@$(PYTHON) -m jupyter lab --notebook-dir=notebooks
+
+bench: environment ## Print how fast the engine is, beside Keras's fit
+	@$(PYTHON) -m batchlab.benchmark $(BENCH)
+
+clean: ## Leave the clone as cloned: no environment, no outputs, no caches
+	@rm -rf .venv outputs *.egg-info build .pytest_cache .ruff_cache
+	@find . -name .git -prune -o -type d \( -name __pycache__ -o -name .ipynb_checkpoints \) \
+		-prune -exec rm -rf {} +
+
+environment: $(INSTALLED) ## Make .venv with the pinned versions, if it is missing
+
+outputs: environment ## For maintainers: execute the notebooks in place, to store fresh outputs
+	@$(PYTHON) -m jupyter nbconvert --to notebook --execute \
+		--inplace --ExecutePreprocessor.timeout=300 \
+		--ExecutePreprocessor.extra_arguments=--log-level=CRITICAL \
+		--ExecutePreprocessor.record_timing=False --ClearMetadataPreprocessor.enabled=True \
+		--ClearMetadataPreprocessor.preserve_cell_metadata_mask=tags \
+		--ClearMetadataPreprocessor.preserve_nb_metadata_mask=kernelspec $(NOTEBOOKS)
+
+lock: ## For maintainers: resolve pyproject.toml anew (UPGRADE=1: to the newest versions)
+	@tools=$$(mktemp -d) && trap 'rm -rf "$$tools"' EXIT && \
+	$(PYTHON3) -m venv "$$tools" && "$$tools/bin/python" -m pip install -qq uv && \
+	resolve() { "$$tools/bin/uv" pip compile pyproject.toml --extra notebooks --extra test \
+		--universal --python-version 3.11 --generate-hashes --quiet --no-header --no-annotate \
+		--no-emit-index-url --no-emit-find-links $(if $(UPGRADE),--upgrade) "$$@"; } && \
+	resolve -o requirements.lock && \
+	resolve --extra gpu --constraints requirements.lock -o requirements-gpu.lock
+	@$(MAKE) --no-print-directory environment
+	@$(PYTHON) tests/environments.py
+
+$(INSTALLED): $(LOCK)
+	@command -v '$(PYTHON3)' >/dev/null || { echo 'batchlab needs Python 3.11, 3.12 or 3.13,' \
+		'but there is no $(PYTHON3); name yours: make run PYTHON3=/path/to/python' >&2; exit 1; }
+	@'$(PYTHON3)' -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || { \
+		echo "batchlab needs Python 3.11, 3.12 or 3.13, but $(PYTHON3) is" \
+		"$$('$(PYTHON3)' -V 2>&1); name another: make run PYTHON3=python3.12" >&2; exit 1; }
+	@'$(PYTHON3)' -c 'import ensurepip, venv' 2>/dev/null || { \
+		echo 'batchlab needs the venv module of $(PYTHON3), which is missing;' \
+		'on Debian and Ubuntu: apt install python3-venv' >&2; exit 1; }
+	@echo 'making the environment .venv from $(LOCK) (a minute or more, once) …'
+	@'$(PYTHON3)' -m venv --clear .venv
+	@$(PYTHON) -m pip install -qq --require-hashes -r $(LOCK)
+	@$(PYTHON) -m pip install -qq --no-deps --no-build-isolation -e .
+	@touch $@
+	@echo 'made    .venv'
+
+notebooks: $(EXECUTED)
+	@:
+
+index:
+	@$(PYTHON) -m batchlab index '$(OUTPUTS)' $(NOTEBOOKS)
+
+# A page is written just before its notebook: where the notebook is, so is the page.
+$(OUTPUTS)/%.ipynb: notebooks/%.ipynb $(LIBRARY) $(INSTALLED)
+	@$(PYTHON) -m batchlab run $< '$(OUTPUTS)'

@@ -1,0 +1,194 @@
+"""Execute a notebook headless through papermill; it is written whole or not at all."""
+
+import os
+import tempfile
+import textwrap
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import nbformat
+import papermill
+from nbclient.exceptions import CellTimeoutError, DeadKernelError
+from nbconvert.filters import strip_ansi
+from papermill.exceptions import PapermillExecutionError
+from papermill.execute import ERROR_MARKER_TAG
+
+from .pages import executed_page
+
+CELL_TIMEOUT = 1800
+START_TIMEOUT = 120
+STARTS = 3
+
+
+class ExecutionError(RuntimeError):
+    """A notebook did not run to its end. The message shows the cell and what went wrong."""
+
+
+def execute(
+    notebook: str | os.PathLike[str],
+    output_dir: str | os.PathLike[str],
+    parameters: Mapping[str, object] | None = None,
+    *,
+    cell_timeout: int = CELL_TIMEOUT,
+) -> Path:
+    """Execute a notebook in its own folder and leave it, with an HTML page, in another.
+
+    Both files are made in a temporary folder and moved into place together once the notebook has
+    run to its end. Otherwise what stood there before stays, and the notebook up to the failing
+    cell is kept as ``NAME.failed.ipynb``.
+
+    Parameters
+    ----------
+    notebook : path
+        The notebook to execute; it is left as it is.
+    output_dir : path
+        The folder for ``NAME.ipynb`` and ``NAME.html``; made if missing. Not the notebook's own.
+    parameters : mapping, optional
+        Values for names that the notebook's ``parameters`` cell declares: str, int, float, bool
+        or lists of them.
+    cell_timeout : int, default 1800
+        Seconds that one cell may take.
+
+    Returns
+    -------
+    pathlib.Path
+        The executed notebook.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such notebook.
+    TypeError, ValueError
+        If the notebook cannot be read, a parameter is not declared or its value is of another
+        type, or `output_dir` is the notebook's own folder.
+    ExecutionError
+        If a cell fails, the kernel dies or does not start, or a cell takes too long.
+
+    Examples
+    --------
+    >>> execute("notebooks/02-batch.ipynb", "outputs", {"replicates": 5})  # doctest: +SKIP
+    PosixPath('outputs/02-batch.ipynb')
+    """
+    notebook, output_dir = Path(notebook), Path(output_dir)
+    _check_notebook(notebook, output_dir)
+    _check_parameters(notebook, parameters or {})
+    output_dir.mkdir(parents=True, exist_ok=True)
+    target = output_dir / notebook.name
+    kept = target.with_suffix(".failed.ipynb")
+    started = time.time()
+    with tempfile.TemporaryDirectory(dir=output_dir, prefix=f".{notebook.stem}-") as folder:
+        executed = Path(folder, notebook.name)
+        try:
+            _run_cells(notebook, executed, dict(parameters or {}), cell_timeout)
+            node = _read_executed(executed)
+        except ExecutionError as error:
+            report = _report(notebook.stem, str(error), executed)
+            if executed.exists():
+                os.replace(executed, kept)
+                report += f"\n\nThe notebook up to there: {kept}"
+            raise ExecutionError(report) from error
+        # Papermill notes absolute paths, which belong to this machine and not to the result.
+        node.metadata.papermill.update(input_path=notebook.name, output_path=notebook.name)
+        nbformat.write(node, executed)
+        page = executed.with_suffix(".html")
+        page.write_text(executed_page(node, notebook.stem), encoding="utf-8")
+        # Dated by the start: a notebook edited while it ran is newer, and make runs it again.
+        os.utime(page, (started, started))
+        os.utime(executed, (started, started))
+        os.replace(page, target.with_suffix(".html"))
+        os.replace(executed, target)
+    kept.unlink(missing_ok=True)
+    return target
+
+
+def _check_notebook(notebook: Path, output_dir: Path) -> None:
+    if not notebook.is_file():
+        raise FileNotFoundError(f"expected a notebook, found no file {notebook}")
+    if notebook.suffix != ".ipynb":
+        raise ValueError(f"expected a notebook that ends in .ipynb, received {notebook}")
+    if output_dir.resolve() == notebook.parent.resolve():
+        raise ValueError(f"expected an output folder other than the notebook's own, {output_dir}")
+    try:
+        nbformat.validate(nbformat.read(notebook, as_version=4))
+    except (ValueError, AttributeError, nbformat.ValidationError) as error:
+        reason = str(error).partition("\n")[0]
+        raise ValueError(f"expected a notebook, but {notebook} is none: {reason}") from error
+
+
+def _check_parameters(notebook: Path, parameters: Mapping[str, object]) -> None:
+    # Papermill only warns of an unknown name, and runs the defaults.
+    declared = papermill.inspect_notebook(_unformatted(notebook)) if parameters else {}
+    for name, value in parameters.items():
+        if name not in declared:
+            known = ", ".join(declared) or "none"
+            raise ValueError(f"expected a parameter of {notebook.stem} ({known}), received {name}")
+        items = value if isinstance(value, list) else [value]
+        if not all(type(item) in (str, int, float, bool) for item in items):
+            allowed = "str, int, float, bool or a list of them"
+            raise TypeError(f"expected {allowed} for {name}, received {value!r}")
+
+
+def _run_cells(
+    notebook: Path, executed: Path, parameters: dict[str, object], cell_timeout: int
+) -> None:
+    for attempt in range(1, STARTS + 1):
+        try:
+            papermill.execute_notebook(
+                _unformatted(notebook.resolve()),
+                _unformatted(executed.resolve()),
+                parameters,
+                cwd=notebook.resolve().parent,
+                progress_bar=False,
+                start_timeout=START_TIMEOUT,
+                execution_timeout=cell_timeout,
+                # ipykernel's log is of its sockets; what concerns the cells comes back as errors.
+                extra_arguments=["--log-level=CRITICAL"],
+            )
+            return
+        except PapermillExecutionError as error:
+            raise ExecutionError(f"{error.ename}: {error.evalue}") from error
+        except CellTimeoutError as error:
+            raise ExecutionError(f"it took more than {cell_timeout} seconds") from error
+        except DeadKernelError as error:
+            raise ExecutionError("the kernel died") from error
+        except RuntimeError as error:
+            # Kernels started side by side can choose the same port; the next try chooses others.
+            executed.unlink(missing_ok=True)
+            if attempt == STARTS:
+                raise ExecutionError(f"the kernel did not start: {error}") from error
+
+
+def _read_executed(executed: Path) -> nbformat.NotebookNode:
+    """Return the notebook that papermill wrote, checked: its own metadata calls all complete."""
+    node = nbformat.read(executed, as_version=4)
+    nbformat.validate(node)
+    cells = [cell for cell in node.cells if cell.cell_type == "code" and cell.source.strip()]
+    if any(cell.execution_count is None for cell in cells):
+        raise ExecutionError("it ended the notebook before its last cell")
+    return node
+
+
+def _report(name: str, what: str, executed: Path) -> str:
+    """Return a failure as a person wants to see it: where, what, the code, the traceback."""
+    if not executed.exists():
+        return f"FAILED  {name}: {what}"
+    cells = nbformat.read(executed, as_version=4).cells
+    cells = [cell for cell in cells if ERROR_MARKER_TAG not in cell.metadata.get("tags", [])]
+    # Papermill calls every cell completed once it has stopped; only those it began have a time.
+    begun = [cell for cell in cells if cell.metadata.papermill.get("start_time")]
+    cell = next((cell for cell in reversed(begun) if cell.cell_type == "code"), cells[-1])
+    where = f"cell {cells.index(cell) + 1} of {len(cells)}"
+    errors = [output for output in cell.get("outputs", []) if output.output_type == "error"]
+    traceback = "\n".join(line for error in errors for line in error.traceback)
+    parts = [
+        f"FAILED  {name}, {where}: {what}",
+        textwrap.indent(cell.source, "    "),
+        strip_ansi(traceback),
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _unformatted(path: Path) -> str:
+    """Return `path` such that papermill, which formats paths, arrives at `path` itself."""
+    return str(path).replace("{", "{{").replace("}", "}}")

@@ -1,0 +1,80 @@
+"""The labelled dataset that a training returns: its dimensions, coordinates and attributes."""
+
+import json
+import math
+import platform
+
+import numpy as np
+import xarray as xr
+
+from batchlab._tensorflow import keras, tf
+from batchlab._version import __version__
+from batchlab.data import Problem
+from batchlab.program import METRICS
+from batchlab.workers import Outcome
+
+
+def as_dataset(outcome: Outcome, batch_size: int, n_train: int, seeds: range) -> xr.Dataset:
+    """Return the metrics of each replicate and epoch, with what was spent by then.
+
+    Parameters
+    ----------
+    outcome : Outcome
+    batch_size, n_train : int
+    seeds : range
+        Of the replicates.
+
+    Returns
+    -------
+    xarray.Dataset
+    """
+    epoch = np.arange(1, outcome.metrics.shape[1] + 1)
+    return xr.Dataset(
+        {
+            name: (("replicate", "epoch"), outcome.metrics[:, :, column])
+            for column, name in enumerate(METRICS)
+        },
+        coords={
+            "replicate": np.arange(len(seeds)),
+            "epoch": epoch,
+            "seed": ("replicate", np.array(seeds)),
+            "update": ("epoch", epoch * math.ceil(n_train / batch_size)),
+            "sample": ("epoch", epoch * n_train),
+        },
+    )
+
+
+def problem_attributes(problem: Problem) -> dict:
+    """Return what a history says of its problem."""
+    attributes = {
+        "problem": problem.name,
+        "n_train": problem.n_train,
+        "n_test": problem.n_test,
+        "n_classes": problem.n_classes,
+    }
+    if problem.bayes_accuracy is not None:
+        attributes["bayes_train_accuracy"] = problem.bayes_accuracy.train
+        attributes["bayes_test_accuracy"] = problem.bayes_accuracy.test
+    return attributes
+
+
+def optimizer_attributes(optimizer_class: type, config: dict) -> dict:
+    """Return what a history says of its optimizer; a schedule is in the settings alone."""
+    rate = config["learning_rate"]
+    given = {name: value for name, value in config.items() if value is not None}
+    return {
+        "optimizer": optimizer_class.__name__,
+        "optimizer_settings": json.dumps(given, sort_keys=True, default=str),
+        **({"learning_rate": rate} if isinstance(rate, float) else {}),
+    }
+
+
+def version_attributes() -> dict:
+    """Return the versions that a history was computed with."""
+    return {
+        "batchlab_version": __version__,
+        "keras_version": keras.__version__,
+        "tensorflow_version": tf.__version__,
+        "numpy_version": np.__version__,
+        "python_version": platform.python_version(),
+    }

@@ -1,0 +1,178 @@
+"""The notebooks are executed, tidy, run with other parameters, and nbval guards what they say."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import papermill
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+from batchlab.execution import execute
+
+ROOT = Path(__file__).parent.parent
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+EVERY = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+OVERRIDES = {
+    "epochs": 12,
+    "replicates": 1,
+    "centers": 5,
+    "n_samples": 600,
+    "n_train": 300,
+}
+
+
+def tags(cell):
+    return cell.metadata.get("tags", [])
+
+
+def faults(notebook):
+    """Return what is wrong with a notebook's form, a sentence for each."""
+    cells = notebook.cells
+    code = [cell for cell in cells if cell.cell_type == "code" and cell.source.strip()]
+    found = []
+    if cells[0].cell_type != "markdown" or not cells[0].source.startswith("# "):
+        found.append("its first cell is not a heading")
+    if [cell.execution_count for cell in code] != list(range(1, len(code) + 1)):
+        found.append("its cells were not all executed, in order, in one go")
+    if sum("parameters" in tags(cell) for cell in code) != 1:
+        found.append("it has not one cell of parameters")
+    elif any(not is_import(cell) for cell in code[: index_of_parameters(code)]):
+        found.append("more than imports stands before its parameters")
+    if cells[-1].cell_type != "code" or "nbval-ignore-output" not in tags(cells[-1]):
+        found.append("its last cell is not one that nbval leaves alone")
+    for cell in code:
+        found += [f"{fault}: {cell.source[:40]!r}" for fault in cell_faults(cell)]
+    return found
+
+
+def index_of_parameters(code):
+    return next(index for index, cell in enumerate(code) if "parameters" in tags(cell))
+
+
+def is_import(cell):
+    """Whether a cell holds nothing but imports, magics and comments."""
+    lines = cell.source.strip().splitlines()
+    return all(re.match(r"%|#|import |from |\s|\)|$", line) for line in lines)
+
+
+def cell_faults(cell):
+    outputs = json.dumps(cell.outputs)
+    if len(cell.source.strip().splitlines()) > 15:
+        yield "a cell of more than 15 lines"
+    if re.search(r"^\s*(?:def|class) ", cell.source, re.M):
+        yield "a function or class, which is library"
+    if any(output.output_type == "error" for output in cell.outputs):
+        yield "an output is an error"
+    if any(f"{place}/" in outputs for place in (ROOT, Path.home(), "/tmp")):
+        yield "an output shows a path of one machine"
+
+
+def tiny():
+    """Return a sound notebook with a stored number."""
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    parameters = new_code_cell("n = 4", execution_count=2, metadata={"tags": ["parameters"]})
+    number = new_code_cell("print(n * 30.5)", execution_count=3)
+    number.outputs = [new_output("stream", name="stdout", text="122.0\n")]
+    last = new_code_cell("n", execution_count=4, metadata={"tags": ["nbval-ignore-output"]})
+    first = new_code_cell("import math  # noqa: F401", execution_count=1)
+    cells = [new_markdown_cell("# A number"), first, parameters, number, last]
+    return new_notebook(cells=cells, metadata={"kernelspec": kernel})
+
+
+def nbval(notebook, folder):
+    """Validate a notebook as `make test` does; return the exit status and what was printed."""
+    path = folder / "copy.ipynb"
+    nbformat.write(notebook, path)
+    command = [sys.executable, "-m", "pytest", "--nbval", "--nbval-cell-timeout=300", "-q"]
+    # A folder of its own: the settings of this project's tests apply, its conftest does not.
+    command += ["-c", str(ROOT / "pyproject.toml"), "--rootdir", str(folder), str(path)]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout + done.stderr
+
+
+def change_a_digit(notebook):
+    """Change one digit of the first number with a decimal point that a cell printed."""
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            checked = "nbval-ignore-output" not in tags(cell) and output.output_type == "stream"
+            number = re.search(r"\d\.\d*(\d)", output.text) if checked else None
+            if number:
+                digit = str((int(number[1]) + 1) % 10)
+                start, end = number.span(1)
+                output.text = output.text[:start] + digit + output.text[end:]
+                return notebook
+    raise LookupError("expected a cell that prints a number")
+
+
+def test_the_story_is_complete():
+    stems = {path.stem for path in NOTEBOOKS}
+    assert {"01-problem", "02-batch", "03-stochastic", "04-minibatch"} <= stems
+
+
+@EVERY
+def test_notebook_is_in_form(path):
+    notebook = nbformat.read(path, as_version=4)
+    nbformat.validate(notebook)
+    assert faults(notebook) == []
+
+
+@pytest.mark.parametrize(
+    ("cell", "changes", "fault"),
+    [
+        (3, {"execution_count": None, "outputs": []}, "not all executed"),
+        (3, {"execution_count": 7}, "not all executed"),
+        (3, {"source": "def f():\n    pass"}, "a function or class"),
+        (3, {"source": "n\n" * 16}, "more than 15 lines"),
+        (3, {"outputs": [new_output("error", ename="E", evalue="", traceback=[])]}, "an error"),
+        (3, {"outputs": [new_output("stream", text=f"{ROOT}/x")]}, "a path of one machine"),
+        (1, {"source": "k = 2 * n"}, "more than imports"),
+        (2, {"metadata": {}}, "not one cell of parameters"),
+        (4, {"metadata": {}}, "its last cell"),
+        (0, {"source": "A number"}, "not a heading"),
+    ],
+)
+def test_faults_are_found(cell, changes, fault):
+    notebook = tiny()
+    assert faults(notebook) == []
+    notebook.cells[cell].update(nbformat.from_dict(changes))
+    (found,) = faults(notebook)
+    assert fault in found
+
+
+def test_nbval_accepts_a_number_that_comes_out_and_refuses_one_that_does_not(tmp_path):
+    status, shown = nbval(tiny(), tmp_path)
+    assert status == 0, shown
+    status, shown = nbval(change_a_digit(tiny()), tmp_path)
+    assert status == 1, shown
+    assert "122.1" in shown
+
+
+@pytest.mark.skipif(not NOTEBOOKS, reason="there are no notebooks")
+def test_nbval_notices_one_changed_digit_of_a_real_notebook(tmp_path):
+    notebook = nbformat.read(NOTEBOOKS[0], as_version=4)
+    status, shown = nbval(notebook, tmp_path)
+    assert status == 0, shown
+    status, shown = nbval(change_a_digit(notebook), tmp_path)
+    assert status == 1, shown
+    assert "1 failed" in shown
+
+
+@EVERY
+def test_notebook_runs_with_other_parameters(path, tmp_path):
+    declared = papermill.inspect_notebook(path)
+    parameters = {name: value for name, value in OVERRIDES.items() if name in declared}
+    assert parameters, f"{path.stem} declares none of {', '.join(OVERRIDES)}"
+
+    executed = nbformat.read(execute(path, tmp_path, parameters), as_version=4)
+
+    (injected,) = [cell for cell in executed.cells if "injected-parameters" in tags(cell)]
+    for name, value in parameters.items():
+        assert f"{name} = {value}\n" in f"{injected.source}\n"
+    after = executed.cells[executed.cells.index(injected) + 1 :]
+    assigned = [rf"^({name})\s*=[^=]" for name in parameters]
+    sources = "\n".join(cell.source for cell in after if cell.cell_type == "code")
+    assert not re.findall("|".join(assigned), sources, re.M), "a parameter is overwritten"
