@@ -132,7 +132,7 @@ def test_two_replicates_have_an_interval_within_them():
 
 
 def test_evaluate_is_numpy_on_the_last_epoch():
-    history = history_of()
+    history = history_of(epochs=12)
     table = bl.evaluate(history)
     assert table.index.tolist() == FINAL
     assert table.index.name == "metric"
@@ -143,8 +143,9 @@ def test_evaluate_is_numpy_on_the_last_epoch():
         assert row["std"] == pytest.approx(np.sqrt(((final - final.mean()) ** 2).sum() / 5))
         assert (row["min"], row["max"]) == (final.min(), final.max())
         assert (row["low"], row["high"]) == bl.mean_interval(final)[1:]
-        late = curves[:, 6:]  # a quarter of 8 epochs; the deviation of two values is half their gap
-        assert row["unsettled"] == pytest.approx(np.mean(np.abs(late[:, 0] - late[:, 1])) / 2)
+        late = curves[:, 9:]  # the last quarter
+        deviations = np.sqrt(((late - late.mean(axis=1, keepdims=True)) ** 2).sum(axis=1) / 3)
+        assert row["unsettled"] == pytest.approx(deviations.mean())
         assert (row["replicates"], row["diverged"]) == (6, 0)
 
 

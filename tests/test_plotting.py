@@ -479,6 +479,9 @@ def test_decision_boundary_of_a_model_with_one_output():
     vertices = drawn_contours(ax, "black")
     left, right, *_ = ax.images[0].get_extent()
     np.testing.assert_allclose(vertices[:, 0], -1.0, atol=(right - left) / 199)
+    colors = np.asarray(ax.images[0].get_array())[..., :3]
+    np.testing.assert_allclose(colors[0, 0], to_rgb(COLORS[0]))  # on the left, towards 0
+    np.testing.assert_allclose(colors[0, -1], to_rgb(COLORS[1]))
 
 
 @pytest.mark.parametrize("label", [0, 2])
