@@ -1,11 +1,11 @@
 from ._tensorflow import keras as keras
 from ._version import __version__ as __version__
 from .data import BayesAccuracy as BayesAccuracy
-from .data import GaussianMixture as GaussianMixture
 from .data import Problem as Problem
 from .data import blobs as blobs
 from .data import from_arrays as from_arrays
 from .data import linearly_separable as linearly_separable
+from .distributions import GaussianMixture as GaussianMixture
 from .evaluation import diverged as diverged
 from .evaluation import evaluate as evaluate
 from .evaluation import evaluate_each as evaluate_each
@@ -13,11 +13,11 @@ from .evaluation import first_reached as first_reached
 from .evaluation import locate as locate
 from .evaluation import mean_interval as mean_interval
 from .evaluation import seconds_per_replicate as seconds_per_replicate
+from .maps import plot_decision_boundary as plot_decision_boundary
+from .maps import plot_problem as plot_problem
 from .models import mlp as mlp
 from .plotting import plot_comparison as plot_comparison
-from .plotting import plot_decision_boundary as plot_decision_boundary
 from .plotting import plot_learning_curves as plot_learning_curves
-from .plotting import plot_problem as plot_problem
 from .plotting import plot_replicates as plot_replicates
 from .replicas import trained_model as trained_model
 from .reporting import run_report as run_report

@@ -1,7 +1,7 @@
 """Checks of arguments: each failure is one sentence that says what was expected and what came."""
 
-import math
 import numbers
+import sys
 
 import numpy as np
 
@@ -44,7 +44,8 @@ def positive_number(name: str, value: object) -> float:
     """
     if isinstance(value, bool | np.bool_) or not isinstance(value, numbers.Real):
         raise TypeError(f"{name}: expected a positive number, received {shown(value)}.")
-    if not (math.isfinite(value) and value > 0):
+    # Beyond the largest float a whole number cannot be converted at all.
+    if not 0 < value <= sys.float_info.max:
         raise ValueError(f"{name}: expected a positive number, received {shown(value)}.")
     return float(value)
 

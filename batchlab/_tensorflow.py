@@ -14,6 +14,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from batchlab._checks import choice
+
 
 @contextlib.contextmanager
 def _standard_error_held_back() -> Iterator[None]:
@@ -118,8 +120,7 @@ def device_name(device: str | None) -> str:
     ValueError
         If the name is another, or a GPU is asked for and none is there.
     """
-    if device not in (None, "cpu", "gpu"):
-        raise ValueError(f"device: expected 'cpu', 'gpu' or None, received {device!r}.")
+    choice("device", device, ("cpu", "gpu", None))
     has_gpu = device != "cpu" and bool(tf.config.list_physical_devices("GPU"))
     if device == "gpu" and not has_gpu:
         raise ValueError("device: expected a GPU for device='gpu', but TensorFlow sees none.")

@@ -9,7 +9,9 @@ import numpy as np
 from scipy.optimize import linprog
 from sklearn.datasets import make_blobs
 
+from batchlab._arrays import feature_array, label_array
 from batchlab._checks import LARGEST_SEED, positive_number, shown, whole_number
+from batchlab.distributions import GaussianMixture
 
 
 class BayesAccuracy(NamedTuple):
@@ -17,42 +19,6 @@ class BayesAccuracy(NamedTuple):
 
     train: float
     test: float
-
-
-@dataclass(frozen=True, eq=False)
-class GaussianMixture:
-    """Classes of equal frequency, each an isotropic normal distribution.
-
-    Attributes
-    ----------
-    centers : ndarray of shape (n_classes, n_features)
-    standard_deviations : ndarray of shape (n_classes,)
-    """
-
-    centers: np.ndarray
-    standard_deviations: np.ndarray
-
-    def log_densities(self, x: np.ndarray) -> np.ndarray:
-        """Return each class's log density up to one constant, shape (n_samples, n_classes)."""
-        distances = ((x[:, None, :] - self.centers) ** 2).sum(axis=-1)
-        deviations = self.standard_deviations
-        return -distances / (2 * deviations**2) - x.shape[1] * np.log(deviations)
-
-    def predict(self, x: np.ndarray) -> np.ndarray:
-        """Return the most probable class of each sample (the Bayes rule), shape (n_samples,).
-
-        References
-        ----------
-        Duda, Hart and Stork, Pattern Classification, 2nd edition 2001, section 2.6.
-        """
-        return self.log_densities(x).argmax(axis=1)
-
-    def sample(self, n_samples: int, *, seed: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return fresh samples, shape (n_samples, n_features), and labels, shape (n_samples,)."""
-        generator = np.random.default_rng(seed)
-        y = generator.integers(len(self.centers), size=n_samples)
-        noise = generator.standard_normal((n_samples, self.centers.shape[1]))
-        return self.centers[y] + self.standard_deviations[y, None] * noise, y
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,7 +129,7 @@ def blobs(
         centers = whole_number("centers", centers, minimum=2, maximum=n_samples)
         n_classes = centers
     else:
-        centers = _feature_array("centers", centers)
+        centers = feature_array("centers", centers)
         if centers.ndim != 2:
             raise ValueError(
                 f"centers: expected shape (n_classes, n_features), received shape {centers.shape}."
@@ -231,8 +197,8 @@ def from_arrays(x_train, y_train, x_test, y_test, *, name: str = "arrays") -> Pr
     """
     if not isinstance(name, str):
         raise TypeError(f"name: expected a string, received {shown(name)}.")
-    x_train, x_test = _feature_array("x_train", x_train), _feature_array("x_test", x_test)
-    y_train, y_test = _label_array("y_train", y_train), _label_array("y_test", y_test)
+    x_train, x_test = feature_array("x_train", x_train), feature_array("x_test", x_test)
+    y_train, y_test = label_array("y_train", y_train), label_array("y_test", y_test)
     for part, x, y in (("train", x_train, y_train), ("test", x_test, y_test)):
         if len(x) != len(y):
             raise ValueError(
@@ -330,50 +296,6 @@ def _has_several(value: object) -> bool:
 def _read_only(array: np.ndarray) -> np.ndarray:
     array.setflags(write=False)
     return array
-
-
-def _feature_array(name: str, values: object) -> np.ndarray:
-    try:
-        array = np.asarray(values)
-        if array.dtype.kind not in "fiub":
-            raise TypeError
-    except (ValueError, TypeError) as error:
-        raise TypeError(
-            f"{name}: expected rows of numbers, all of the same length, received {shown(values)}."
-        ) from error
-    if array.size == 0:
-        raise ValueError(f"{name}: expected at least one sample, received shape {array.shape}.")
-    if array.ndim < 2:
-        raise ValueError(
-            f"{name}: expected shape (n_samples, n_features), received shape {array.shape}."
-        )
-    bad = array.size - np.isfinite(array).sum()
-    if bad:
-        raise ValueError(f"{name}: expected finite numbers, received {bad} NaN or infinite.")
-    return array.astype("float64")
-
-
-def _label_array(name: str, values: object) -> np.ndarray:
-    try:
-        array = np.asarray(values)
-    except ValueError as error:
-        raise TypeError(
-            f"{name}: expected a list of whole numbers, received {shown(values)}."
-        ) from error
-    if array.size == 0:
-        raise ValueError(f"{name}: expected at least one label, received shape {array.shape}.")
-    if array.ndim != 1:
-        raise ValueError(f"{name}: expected shape (n_samples,), received shape {array.shape}.")
-    if array.dtype.kind == "f":
-        wrong = array[~(np.abs(array) < 2**53) | (array != np.rint(array))]
-    else:
-        wrong = array[:0] if array.dtype.kind in "iu" else array
-    if wrong.size:
-        raise TypeError(
-            f"{name}: expected whole numbers as labels, received {array.dtype} such as "
-            f"{shown(wrong.tolist()[0])}."
-        )
-    return array.astype("int64")
 
 
 def _warn_of_constant_features(x_train: np.ndarray) -> None:

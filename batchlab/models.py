@@ -52,6 +52,8 @@ def mlp(
     >>> mlp(blobs()).count_params()
     303
     """
+    if not isinstance(problem, Problem):
+        raise TypeError(f"problem: expected a batchlab Problem, received {shown(problem)}.")
     if dtype not in ("float64", "float32"):
         raise ValueError(f"dtype: expected 'float64' or 'float32', received {shown(dtype)}.")
     if isinstance(hidden_units, str) or not isinstance(hidden_units, Sequence):

@@ -63,6 +63,13 @@ def settings_of(optimizer: keras.optimizers.Optimizer | None) -> tuple[type, dic
             "optimizer: expected a Keras optimizer such as keras.optimizers.SGD(0.01) or None, "
             f"received {shown(optimizer)}."
         )
+    schedules = keras.optimizers.schedules.LearningRateSchedule
+    rate = optimizer._learning_rate
+    if callable(rate) and not isinstance(rate, keras.Variable | schedules):
+        raise TypeError(
+            "learning_rate: expected a number or one of keras.optimizers.schedules, received "
+            f"{shown(rate)}."
+        )
     config = optimizer.get_config()
     rate = config["learning_rate"]
     if isinstance(rate, float):

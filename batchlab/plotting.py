@@ -1,20 +1,19 @@
-"""Figures of problems, histories and trained models. Draws what others computed.
+"""Figures of histories: learning curves, several side by side, the replicates at the end.
 
 Imports neither TensorFlow nor Keras. Every function takes the axes to draw on, or None for new
 ones, and returns the axes.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
-from matplotlib.colors import ListedColormap
 from matplotlib.ticker import MaxNLocator
 
-from batchlab._checks import choice, whole_number
-from batchlab.data import Problem
+from batchlab._checks import choice
+from batchlab._style import COLORS, LINE_STYLES, axes_or_new, cycled
 from batchlab.evaluation import (
     FINAL_METRICS,
     diverged,
@@ -22,11 +21,6 @@ from batchlab.evaluation import (
     mean_interval,
     seconds_per_replicate,
 )
-
-# Okabe and Ito's palette, told apart by colour-blind readers; line styles and markers say it again.
-COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442")
-LINE_STYLES = ("-", "--", "-.", ":")
-MARKERS = ("o", "^", "s", "D", "v", "P", "X", "*")
 
 PARTS = {"train": "train_", "test": "val_", "reported": ""}
 PART_LABELS = {"train": "training set", "test": "test set", "reported": "reported by Keras's fit"}
@@ -40,41 +34,6 @@ BUDGETS = {
     "sample": "samples seen",
     "second": "seconds per replicate (compiling left out)",
 }
-
-
-def plot_problem(problem: Problem, *, ax: Axes | None = None) -> Axes:
-    """Draw the samples by class, and the Bayes boundary if the distribution is known.
-
-    Parameters
-    ----------
-    problem : Problem
-        With two features.
-    ax : matplotlib.axes.Axes or None
-
-    Returns
-    -------
-    matplotlib.axes.Axes
-
-    Raises
-    ------
-    ValueError
-        If the problem has other than two features.
-    """
-    _check_plane(problem)
-    ax = _axes(ax)
-    for label in range(problem.n_classes):
-        style = {"color": _cycled(COLORS, label), "marker": _cycled(MARKERS, label), "s": 16}
-        train, test = problem.y_train == label, problem.y_test == label
-        ax.scatter(*problem.x_train[train].T, label=f"class {label}, training", **style)
-        ax.scatter(*problem.x_test[test].T, label=f"class {label}, test", **style | _HOLLOW(style))
-    _draw_bayes_boundary(problem, ax)
-    title = f"{problem.name}: {problem.n_train} training and {problem.n_test} test samples"
-    if problem.bayes_accuracy is not None:
-        train, test = problem.bayes_accuracy
-        title += f"\nbest possible accuracy {train:.3f} (training), {test:.3f} (test)"
-    ax.set(xlabel="feature 0", ylabel="feature 1", title=title)
-    _legend_outside(ax)
-    return ax
 
 
 def plot_learning_curves(
@@ -114,11 +73,11 @@ def plot_learning_curves(
     choice("x", x, tuple(BUDGETS))
     for part in parts:
         choice("parts", part, tuple(PARTS))
-    ax = _axes(ax)
+    ax = axes_or_new(ax)
     for place, part in enumerate(parts):
         _draw_curves(ax, history, metric, x, part, PART_LABELS[part], place)
     if metric == "accuracy":
-        _draw_ceilings(ax, history, parts)
+        _draw_ceilings(ax, [history], parts)
     settings = history.attrs
     rate = f", learning rate {settings['learning_rate']:g}" if "learning_rate" in settings else ""
     ax.set(
@@ -186,10 +145,9 @@ def plot_comparison(
         for place, (name, history) in enumerate(histories.items()):
             _draw_curves(ax, history, metric, budget, part, name, place, single=False)
         if metric == "accuracy":
-            _draw_ceilings(ax, history, [part])
+            _draw_ceilings(ax, histories.values(), [part])
         ax.set(xlabel=BUDGETS[budget], xscale="linear" if budget == "epoch" else "log")
         ax.set_ylabel(f"{METRIC_LABELS[metric]}\n{PART_LABELS[part]}")
-        ax.label_outer() if len(budgets) == 1 else None
     axes[0].legend(
         title=_band_caption(*histories.values(), single=False),
         fontsize="small",
@@ -227,9 +185,9 @@ def plot_replicates(
     """
     _check_histories(histories)
     choice("metric", metric, FINAL_METRICS)
-    ax = _axes(ax)
+    ax = axes_or_new(ax)
     for place, (name, history) in enumerate(histories.items()):
-        color = _cycled(COLORS, place)
+        color = cycled(COLORS, place)
         lost = diverged(history).to_numpy()
         final = history[metric].isel(epoch=-1).to_numpy()[~lost]
         across = place + np.linspace(-0.25, 0.05, max(len(final), 2))[: len(final)]
@@ -245,7 +203,7 @@ def plot_replicates(
             note = f"{lost.sum()} of {lost.size}\ndiverged"
             ax.annotate(note, (place, 0.02), xycoords=("data", "axes fraction"), ha="center")
     if metric.endswith("accuracy"):
-        _draw_ceilings(ax, history, ["test" if metric.startswith("val") else "train"])
+        _draw_ceilings(ax, histories.values(), ["test" if metric.startswith("val") else "train"])
     ax.plot([], [], ".", color="grey", label="a replicate")
     ax.errorbar(
         [], [], [], fmt="D", color="grey", capsize=5, label="mean, 95 % interval of the mean"
@@ -262,122 +220,9 @@ def plot_replicates(
     return ax
 
 
-def plot_decision_boundary(
-    model: Callable, problem: Problem, *, ax: Axes | None = None, resolution: int = 200
-) -> Axes:
-    """Draw what a trained model believes: its class by colour, the more certain the deeper.
-
-    Parameters
-    ----------
-    model : callable
-        Samples (n, 2) -> class probabilities (n, n_classes), or (n, 1) for two classes; a Keras
-        model such as `batchlab.trained_model` returns.
-    problem : Problem
-        With two features; its test samples are drawn, and the Bayes boundary if it is known.
-    ax : matplotlib.axes.Axes or None
-    resolution : int
-        Points along each axis.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
-
-    Raises
-    ------
-    ValueError
-        If the problem has other than two features, or the model returns other than probabilities
-        of its classes.
-    """
-    _check_plane(problem)
-    resolution = whole_number("resolution", resolution, minimum=2)
-    across, up, points = _grid(problem, resolution)
-    probabilities = np.asarray(model(points))
-    if problem.n_classes == 2 and probabilities.shape == (len(points), 1):
-        probabilities = np.hstack([1 - probabilities, probabilities])
-    expected = len(points), problem.n_classes
-    if probabilities.shape != expected:
-        raise ValueError(
-            f"model: expected it to return probabilities of shape {expected}, received shape "
-            f"{probabilities.shape}."
-        )
-    ax = _axes(ax)
-    believed = probabilities.argmax(axis=1).reshape(resolution, resolution)
-    certainty = probabilities.max(axis=1).reshape(resolution, resolution)
-    colors = ListedColormap([_cycled(COLORS, label) for label in range(problem.n_classes)])
-    ax.imshow(
-        colors(believed),
-        alpha=0.65 * (certainty - 1 / problem.n_classes) / (1 - 1 / problem.n_classes),
-        extent=(across[0], across[-1], up[0], up[-1]),
-        origin="lower",
-        aspect="auto",
-        interpolation="nearest",
-    )
-    _draw_boundary(ax, across, up, believed, colors="black", linestyles="-")
-    ax.plot([], [], "-", color="black", label="the model's boundary")
-    _draw_bayes_boundary(problem, ax)
-    for label in range(problem.n_classes):
-        style = {"color": _cycled(COLORS, label), "marker": _cycled(MARKERS, label), "s": 14}
-        chosen = problem.x_test[problem.y_test == label]
-        ax.scatter(
-            *chosen.T, label=f"class {label}, test", edgecolors="white", linewidths=0.4, **style
-        )
-    ax.set(xlabel="feature 0", ylabel="feature 1")
-    ax.set_title("class that the model believes in; the paler the less certain")
-    _legend_outside(ax)
-    return ax
-
-
-def _HOLLOW(style: dict) -> dict:
-    return {"facecolors": "none", "edgecolors": style["color"], "linewidths": 0.8}
-
-
-def _axes(ax: Axes | None) -> Axes:
-    return plt.subplots(figsize=(7.5, 4.5), layout="constrained")[1] if ax is None else ax
-
-
-def _cycled(values: Sequence, place: int):
-    return values[place % len(values)]
-
-
-def _check_plane(problem: Problem) -> None:
-    if problem.feature_shape != (2,):
-        raise ValueError(
-            f"problem: expected samples with 2 features to draw, received {problem.feature_shape}."
-        )
-
-
 def _check_histories(histories: Mapping[str, xr.Dataset]) -> None:
     if not histories:
         raise ValueError("histories: expected at least one history, received none.")
-
-
-def _legend_outside(ax: Axes) -> None:
-    ax.legend(loc="upper left", bbox_to_anchor=(1, 1), fontsize="small", frameon=False)
-
-
-def _grid(problem: Problem, resolution: int = 400):
-    samples = np.vstack([problem.x_train, problem.x_test])
-    low, high = samples.min(axis=0), samples.max(axis=0)
-    margin = 0.05 * (high - low)
-    across, up = np.linspace(low - margin, high + margin, resolution).T
-    return across, up, np.column_stack([values.ravel() for values in np.meshgrid(across, up)])
-
-
-def _draw_bayes_boundary(problem: Problem, ax: Axes) -> None:
-    if problem.distribution is None:
-        return
-    across, up, points = _grid(problem)
-    best = problem.distribution.predict(points).reshape(len(up), len(across))
-    _draw_boundary(ax, across, up, best, colors="dimgray", linestyles="--")
-    ax.plot([], [], "--", color="dimgray", label="Bayes boundary")
-
-
-def _draw_boundary(ax: Axes, across, up, classes, **style) -> None:
-    for label in range(classes.max()):
-        # Classes that had their turn are masked: a line drawn twice would fill its own dashes.
-        inside = np.ma.masked_where(classes < label, (classes == label).astype(float))
-        if 0 < inside.sum() < inside.count():
-            ax.contour(across, up, inside, levels=[0.5], linewidths=1.2, **style)
 
 
 def _budget(history: xr.Dataset, x: str) -> np.ndarray:
@@ -397,7 +242,7 @@ def _draw_curves(
     *,
     single: bool = True,
 ) -> None:
-    style = {"color": _cycled(COLORS, place), "linestyle": _cycled(LINE_STYLES, place)}
+    style = {"color": cycled(COLORS, place), "linestyle": cycled(LINE_STYLES, place)}
     along = _budget(history, x)
     curves = history[PARTS[part] + metric].transpose("replicate", "epoch").to_numpy()
     losses = history[PARTS[part] + "loss"].transpose("replicate", "epoch").to_numpy()
@@ -419,11 +264,12 @@ def _draw_curves(
         ax.plot([], [], label=label, **style)
 
 
-def _draw_ceilings(ax: Axes, history: xr.Dataset, parts: Sequence[str]) -> None:
+def _draw_ceilings(ax: Axes, histories: Iterable[xr.Dataset], parts: Sequence[str]) -> None:
     styles = {"train": (0, (1, 1)), "test": (0, (4, 2))}
+    known = [history.attrs for history in histories]
     for part in parts:
-        accuracy = history.attrs.get(f"bayes_{part}_accuracy")
-        if accuracy is not None:
+        name = f"bayes_{part}_accuracy"
+        for accuracy in sorted({settings[name] for settings in known if name in settings}):
             label = f"Bayes ceiling, {PART_LABELS[part]}: {accuracy:.3f}"
             ax.axhline(accuracy, color="dimgray", linewidth=1, linestyle=styles[part], label=label)
 

@@ -45,6 +45,7 @@ def initial_variables(
             keras.utils.set_random_seed(int(seed))
             replica = _build_checked(build, problem)
             model = model or replica
+            _check_alike(model, replica)
             trainable.append([variable.numpy() for variable in replica.trainable_variables])
             non_trainable.append([variable.numpy() for variable in replica.non_trainable_variables])
     return model, _stack(trainable), _stack(non_trainable)
@@ -177,6 +178,15 @@ def _build_checked(build: Build, problem: Problem) -> keras.Model:
             f"received one with outputs of shape {outputs}."
         )
     return model
+
+
+def _check_alike(model: keras.Model, other: keras.Model) -> None:
+    shapes, others = ([weight.shape for weight in each.weights] for each in (model, other))
+    if shapes != others:
+        raise ValueError(
+            f"build: expected models with weights of the same shapes, received {shown(shapes)} and "
+            f"{shown(others)}."
+        )
 
 
 def _stack(rows: list[list[np.ndarray]]) -> list[np.ndarray]:

@@ -9,7 +9,7 @@ import numpy as np
 import psutil
 import xarray as xr
 
-from batchlab._checks import LARGEST_SEED, choice, whole_number
+from batchlab._checks import LARGEST_SEED, choice, shown, whole_number
 from batchlab._tensorflow import device_name, floatx, keras
 from batchlab.compiling import program_for
 from batchlab.data import Problem
@@ -107,7 +107,7 @@ def fit(
     (3, 5)
     """
     if not isinstance(problem, Problem):
-        raise TypeError(f"problem: expected a batchlab Problem, received {problem!r:.80}.")
+        raise TypeError(f"problem: expected a batchlab Problem, received {shown(problem)}.")
     batch_size = checked_batch_size(batch_size, problem.n_train)
     epochs = whole_number("epochs", epochs, minimum=1)
     replicates = whole_number("replicates", replicates, minimum=1, maximum=LARGEST_SEED + 1)
@@ -191,7 +191,7 @@ def checked_batch_size(batch_size: int | str, n_train: int) -> int:
     except (TypeError, ValueError) as error:
         raise type(error)(
             f"batch_size: expected 'full' or a whole number from 1 to {n_train}, the number of "
-            f"training samples, received {batch_size!r}."
+            f"training samples, received {shown(batch_size)}."
         ) from None
 
 
@@ -205,7 +205,7 @@ def _checked_loss(loss, model: keras.Model, dtype: str) -> keras.losses.Loss:
     if not isinstance(loss, keras.losses.Loss):
         raise TypeError(
             "loss: expected a Keras loss such as keras.losses.CategoricalCrossentropy() or None, "
-            f"received {loss!r:.80}."
+            f"received {shown(loss)}."
         )
     with floatx(dtype):
         return type(loss).from_config(loss.get_config())

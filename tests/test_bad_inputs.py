@@ -135,7 +135,7 @@ def test_a_rate_that_diverges_is_no_error(small):
 
 @pytest.mark.parametrize("value", ["tpu", "GPU", "cuda:0", 0, ["cpu"]])
 def test_device(small, value):
-    expected = "device: expected 'cpu', 'gpu' or None"
+    expected = "device: expected one of 'cpu', 'gpu', None"
     assert_refused(
         lambda: fit(small, device=value), ValueError, expected, re.escape(f"received {value!r}.")
     )
