@@ -86,7 +86,7 @@ class TrainingLoop:
             compiled = tf.function(self.run, jit_compile=True, autograph=False)
             return compiled.get_concrete_function(*self._signature())
 
-    def run(self, states, sums, train, test, orders, first, count, start, stop, finish):
+    def run(self, states, sums, data, orders, first, count, start, stop, finish):
         """Train for some epochs, or for a part of one.
 
         Parameters
@@ -94,8 +94,8 @@ class TrainingLoop:
         states : state of `Replicate`, each tensor with the replicate axis in front
         sums : pair of tensors of shape (group,)
             Loss times samples and hits so far in an epoch that has begun, else zero.
-        train, test : pairs of tensors
-            Samples (n, *feature_shape) and labels (n,).
+        data : pair of tensors
+            Samples (n_train + n_test, *feature_shape), those for training first, and their labels.
         orders : tensor of int32, shape (capacity, group, n_train)
         first, count : scalar tensors of int32
             The epochs to train for are rows `first` to `first + count` of `orders`.
@@ -120,7 +120,7 @@ class TrainingLoop:
             def one_update(step, states, sums):
                 at = step * self._shape.batch_size
                 return step + 1, *self._update(
-                    states, sums, train, order, at, self._shape.batch_size
+                    states, sums, data, order, at, self._shape.batch_size
                 )
 
             _, states, sums = tf.while_loop(
@@ -128,7 +128,7 @@ class TrainingLoop:
             )
             states, sums, row = tf.cond(
                 finish,
-                lambda: self._end_epoch(states, sums, train, test, order),
+                lambda: self._end_epoch(states, sums, data, order),
                 lambda: (states, sums, self._zeros(len(METRICS))),
             )
             rows, weights = rows.write(done, row), weights.write(done, self._kept_weights(states))
@@ -143,15 +143,14 @@ class TrainingLoop:
         )
         return states, sums, rows.stack(), weights.stack()
 
-    def _end_epoch(self, states, sums, train, test, order):
+    def _end_epoch(self, states, sums, data, order):
         shape = self._shape
         done = shape.full_updates * shape.batch_size
         if done < shape.n_train:
             # A smaller update, as in Keras. XLA wants constant shapes: a second call of the step.
-            states, sums = self._update(states, sums, train, order, done, shape.n_train - done)
+            states, sums = self._update(states, sums, data, order, done, shape.n_train - done)
         row = [value / shape.n_train for value in sums]
-        row += self._evaluate(states, test, shape.n_test)
-        row += self._evaluate(states, train, shape.n_train)
+        row += self._evaluate(states, data)
         return states, (self._zeros(), self._zeros()), tf.stack(row)
 
     def _update(self, states, sums, data, order, start, size):
@@ -160,28 +159,44 @@ class TrainingLoop:
         states, loss, hits = self._over_replicates(self._replicate.update, states, data, index)
         return states, (sums[0] + loss * size, sums[1] + hits)
 
-    def _evaluate(self, states, data, n_samples):
-        def add(sums, start, size):
+    def _evaluate(self, states, data):
+        """Return loss and accuracy on the test samples, then on the training samples."""
+        shape = self._shape
+
+        def totals(start, size):
             # An index of its own for each replicate, although they are equal: else all replicates
             # would become one matrix product, whose rounding depends on their number.
-            index = tf.broadcast_to(start + tf.range(size), [*self._shape.lead, size])
+            index = tf.broadcast_to(start + tf.range(size), [*shape.lead, size])
             loss, hits = self._over_replicates(self._replicate.evaluate, states, data, index)
-            return sums[0] + loss * size, sums[1] + hits
+            return tf.stack([loss * size, hits])
 
-        blocks, rest = divmod(n_samples, self._shape.block)
-        sums = (self._zeros(), self._zeros())
-        if blocks:
-            _, sums = tf.while_loop(
-                lambda block, _: block < blocks,
-                lambda block, sums: (
-                    block + 1,
-                    add(sums, block * self._shape.block, self._shape.block),
+        parts = ((shape.n_train, shape.n_test), (0, shape.n_train))
+        # The whole blocks of both parts go through one loop, so that XLA compiles them once.
+        starts = [
+            begin + block * shape.block
+            for begin, size in parts
+            for block in range(size // shape.block)
+        ]
+        where = tf.constant(starts, "int32")
+        blocks = tf.TensorArray(shape.dtype, len(starts), element_shape=(2, *shape.lead))
+        if starts:
+            _, blocks = tf.while_loop(
+                lambda place, _: place < len(starts),
+                lambda place, blocks: (
+                    place + 1,
+                    blocks.write(place, totals(tf.gather(where, place), shape.block)),
                 ),
-                (tf.constant(0), sums),
+                (tf.constant(0), blocks),
             )
-        if rest:
-            sums = add(sums, blocks * self._shape.block, rest)
-        return [value / n_samples for value in sums]
+        blocks, row = blocks.stack(), []
+        for begin, size in parts:
+            whole, rest = divmod(size, shape.block)
+            total = tf.reduce_sum(blocks[:whole], axis=0)
+            if rest:
+                total += totals(begin + whole * shape.block, rest)
+            blocks = blocks[whole:]
+            row += tf.unstack(total / size)
+        return row
 
     def _over_replicates(self, function, states, data, index):
         def one_replicate(arguments):
@@ -211,11 +226,6 @@ class TrainingLoop:
         def like(variables):
             return [tf.TensorSpec((*shape.lead, *v.shape), v.dtype) for v in variables]
 
-        def samples(n):
-            return tf.TensorSpec((n, *shape.feature_shape), shape.dtype), tf.TensorSpec(
-                (n,), "int32"
-            )
-
         model, whole = self._replicate.model, tf.TensorSpec((), "int32")
         states = (
             like(model.trainable_variables),
@@ -224,5 +234,9 @@ class TrainingLoop:
         )
         sums = (tf.TensorSpec(shape.lead, shape.dtype),) * 2
         orders = tf.TensorSpec((shape.capacity, *shape.lead, shape.n_train), "int32")
-        data = samples(shape.n_train), samples(shape.n_test)
-        return states, sums, *data, orders, *[whole] * 4, tf.TensorSpec((), "bool")
+        n_samples = shape.n_train + shape.n_test
+        data = (
+            tf.TensorSpec((n_samples, *shape.feature_shape), shape.dtype),
+            tf.TensorSpec((n_samples,), "int32"),
+        )
+        return states, sums, data, orders, *[whole] * 4, tf.TensorSpec((), "bool")

@@ -201,7 +201,11 @@ def _checked_loss(loss, model: keras.Model, dtype: str) -> keras.losses.Loss:
         one_output = model.output_shape[-1] == 1
         with floatx(dtype):
             losses = keras.losses
-            return losses.BinaryCrossentropy() if one_output else losses.CategoricalCrossentropy()
+            return (
+                losses.BinaryCrossentropy()
+                if one_output
+                else losses.SparseCategoricalCrossentropy()
+            )
     if not isinstance(loss, keras.losses.Loss):
         raise TypeError(
             "loss: expected a Keras loss such as keras.losses.CategoricalCrossentropy() or None, "
@@ -248,8 +252,7 @@ def _check_memory(keep: str, replicates: int, epochs: int, parameters: int, dtyp
         )
 
 
-def _data(problem: Problem, dtype: str) -> tuple:
-    return (
-        (problem.x_train.astype(dtype), problem.y_train.astype("int32")),
-        (problem.x_test.astype(dtype), problem.y_test.astype("int32")),
-    )
+def _data(problem: Problem, dtype: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return training and test samples as one array, and their labels."""
+    x = np.concatenate([problem.x_train, problem.x_test], dtype=dtype)
+    return x, np.concatenate([problem.y_train, problem.y_test], dtype="int32", casting="same_kind")

@@ -61,8 +61,8 @@ def train_replicates(
     Parameters
     ----------
     program : Program
-    data : pair of pairs of ndarray
-        Training samples and labels, test samples and labels.
+    data : pair of ndarray
+        Samples, those for training first, and their labels.
     states : three lists of ndarray of shape (replicates, *variable.shape)
         What the trainable variables, the model's others and the optimizer's start from.
     seeds : sequence of int
@@ -183,7 +183,7 @@ class _GroupTraining:
             begin = time.perf_counter()
             whole = (tf.constant(value, "int32") for value in (first, epochs, start, stop))
             self._states, self._sums, rows, weights = self._program.run(
-                self._states, self._sums, *self._data, orders, *whole, tf.constant(finish)
+                self._states, self._sums, self._data, orders, *whole, tf.constant(finish)
             )
             ended = epochs if finish else 0
             yield rows[:ended].numpy(), weights[:ended].numpy()

@@ -47,7 +47,7 @@ def test_a_replicate_does_not_depend_on_those_beside_it(tutorial, batch_size):
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_nor_does_it_with_many_features_and_partial_evaluation_blocks(dtype, monkeypatch):
     monkeypatch.setattr(compiling, "BLOCK_BYTES", 128 * 8 * 100)
-    problem = bl.blobs(700, centers=10, n_features=300, cluster_std=12.0, n_train=450)
+    problem = bl.blobs(700, centers=10, n_features=300, cluster_std=12.0, n_train=443)
     settings = {"batch_size": 64, "epochs": 3}
 
     def build(problem):
