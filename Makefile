@@ -67,6 +67,7 @@ outputs: environment ## For maintainers: execute the notebooks in place, to stor
 		--ExecutePreprocessor.record_timing=False --ClearMetadataPreprocessor.enabled=True \
 		--ClearMetadataPreprocessor.preserve_cell_metadata_mask=tags \
 		--ClearMetadataPreprocessor.preserve_nb_metadata_mask=kernelspec $(NOTEBOOKS)
+	@$(PYTHON) tests/readme.py
 
 lock: ## For maintainers: resolve pyproject.toml anew (UPGRADE=1: to the newest versions)
 	@tools=$$(mktemp -d) && trap 'rm -rf "$$tools"' EXIT && \

@@ -1,0 +1,44 @@
+"""The README says what the notebooks say."""
+
+import re
+
+import readme
+
+import batchlab as bl
+
+
+def test_results_are_those_of_the_notebooks():
+    text = readme.README.read_text(encoding="utf-8")
+    assert readme.results() in text
+    assert readme.with_results(text) == text
+
+
+def test_figure_is_that_of_the_notebook():
+    assert readme.FIGURE.read_bytes() == readme.stored_figure()
+
+
+def test_a_changed_number_would_be_noticed():
+    text = readme.README.read_text(encoding="utf-8")
+    mean = f"{readme.accuracy_row('04-minibatch', 'full batch (500)')['mean']:.3f}"
+    assert mean in readme.results()
+    changed = text.replace(f"| {mean} |", "| 0.999 |", 1)
+    assert readme.results() not in changed
+    assert readme.with_results(changed) == text
+
+
+def test_links_lead_somewhere_and_every_notebook_is_listed():
+    text = readme.README.read_text(encoding="utf-8")
+    links = [link for link in re.findall(r"\]\(([^)]+)\)", text) if "://" not in link]
+    missing = [link for link in links if not (readme.ROOT / link.partition("#")[0]).exists()]
+    assert not missing
+    notebooks = sorted(path.name for path in (readme.ROOT / "notebooks").glob("*.ipynb"))
+    assert [name for name in notebooks if f"notebooks/{name}" not in links] == []
+
+
+def test_the_example_runs():
+    text = readme.README.read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", text, re.S)
+    names = {}
+    exec(code.replace("epochs=200", "epochs=3").replace("replicates=30", "replicates=2"), names)
+    assert set(names["table"].index) == {"train_accuracy", "val_accuracy", "train_loss", "val_loss"}
+    assert isinstance(names["model"], bl.keras.Model)
