@@ -1,4 +1,4 @@
-"""What the README takes from the notebooks' stored outputs; run it to bring the README up to date."""
+"""What the README takes from the stored outputs of notebooks; run it to bring it up to date."""
 
 import base64
 import re
