@@ -48,7 +48,7 @@ test: environment ## Run all that guards the project: ruff, the unit tests, nbva
 	@echo '== all passed'
 
 lab: environment ## Open JupyterLab on the notebooks
-	@$(PYTHON) -m jupyter lab --notebook-dir=notebooks
+	@$(PYTHON) -m jupyter lab --notebook-dir=notebooks $(if $(filter 0,$(shell id -u)),--allow-root)
 
 bench: environment ## Print how fast the engine is, beside Keras's fit
 	@$(PYTHON) -m batchlab.benchmark $(BENCH)

@@ -5,6 +5,8 @@ import sys
 
 from tqdm import tqdm
 
+SECONDS_UNSEEN = 1  # a run shorter than this shows no bar
+
 # Set by the programs in which a person has the notebook open; papermill and nbval set none.
 _INTERACTIVE_NOTEBOOKS = ("JPY_SESSION_NAME", "VSCODE_PID", "COLAB_JUPYTER_IP")
 
@@ -39,7 +41,7 @@ def progress_bar(total: int, *, unit: str, description: str, show: bool | None =
         unit=f" {unit}s",
         unit_scale=True,
         desc=description,
-        delay=1,
+        delay=SECONDS_UNSEEN,
         leave=False,
         disable=not (watched() if show is None else show),
     )

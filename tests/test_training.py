@@ -94,7 +94,7 @@ def test_history_is_a_labelled_dataset(history):
     assert history["sample"].to_numpy().tolist() == [60 * epoch for epoch in range(1, 11)]
     assert history["seed"].to_numpy().tolist() == [0, 1, 2, 3]
     assert history.attrs["updates_per_epoch"] == 4
-    assert history.attrs["compile_seconds"] > 0
+    assert history.attrs["compile_seconds"] >= 0
     assert history.attrs["training_seconds"] > 0
     assert history.attrs["learning_rate"] == 0.01
     assert history.attrs["device"] in ("cpu", "gpu")
@@ -238,13 +238,14 @@ def test_a_float32_run_under_any_default_type_is_the_same(small):
 
 def test_one_program_serves_other_rates_epochs_and_data(small):
     settings = {"batch_size": 16, "replicates": 4}
-    bl.fit(bl.mlp, small, epochs=3, **settings)
+    compiling._programs.clear()
+    assert bl.fit(bl.mlp, small, epochs=3, **settings).attrs["compile_seconds"] > 0
     before = len(compiling._programs)
     other = bl.blobs(100, n_train=60, random_state=5)
     rate = keras.optimizers.SGD(0.2, momentum=0.9)
     quick = bl.fit(bl.mlp, other, epochs=50, optimizer=rate, **settings)
     assert len(compiling._programs) == before
-    assert quick.attrs["compile_seconds"] < 0.2
+    assert quick.attrs["compile_seconds"] == 0
     bl.fit(bl.mlp, small, epochs=3, batch_size=17, replicates=4)
     assert len(compiling._programs) == before + 1
 
@@ -333,6 +334,7 @@ def test_nothing_is_written_when_nobody_watches():
     assert process.communicate(timeout=60) == ("", "")
 
 
-def test_progress_is_shown_when_asked_for(tutorial, capsys):
-    bl.fit(bl.mlp, tutorial, batch_size=1, epochs=1000, replicates=9, progress=True)
+def test_progress_is_shown_when_asked_for(tutorial, capsys, monkeypatch):
+    monkeypatch.setattr("batchlab.progress.SECONDS_UNSEEN", 0)
+    bl.fit(bl.mlp, tutorial, batch_size=1, epochs=100, replicates=9, progress=True)
     assert "batch size 1" in capsys.readouterr().err
