@@ -154,7 +154,7 @@ def summarize(notebook: nbformat.NotebookNode, name: str) -> Summary:
     Returns
     -------
     Summary
-        Its first heading, the paragraph below that, its first figure and its seconds.
+        Its first heading, the sentence below that, its first figure and its seconds.
     """
     title, line = _heading(notebook, name)
     outputs = (output for cell in notebook.cells for output in cell.get("outputs", []))
@@ -168,7 +168,9 @@ def _heading(notebook: nbformat.NotebookNode, name: str) -> tuple[str, str]:
     heading = re.search(r"^# +(.+?)\s*(?:\n\s*(.+?)\s*)?(?:\n\s*\n|\Z)", first, re.M | re.S)
     if heading is None:
         return name, ""
-    return _plain(heading[1]), _plain(heading[2] or "")
+    paragraph = _plain(heading[2] or "")
+    sentence = re.match(r".+?[.?!](?=\s|$)", paragraph)
+    return _plain(heading[1]), sentence[0] if sentence else paragraph
 
 
 def _plain(markdown: str) -> str:
