@@ -55,7 +55,15 @@ if keras.config.backend() != "tensorflow":
         f"received {keras.config.backend()!r} (KERAS_BACKEND or keras.json sets it)."
     )
 
-__all__ = ["building", "device_name", "floatx", "keras", "preserved_random_state", "tf"]
+__all__ = [
+    "building",
+    "device_name",
+    "floatx",
+    "keras",
+    "preserved_random_state",
+    "quiet_logging",
+    "tf",
+]
 
 # Building and tracing read and write process-wide settings of Keras; one thread at a time.
 building = threading.RLock()
@@ -75,6 +83,18 @@ def floatx(dtype: str) -> Iterator[None]:
             yield
         finally:
             keras.config.set_floatx(before)
+
+
+@contextlib.contextmanager
+def quiet_logging() -> Iterator[None]:
+    """Silence TensorFlow's logger where a failure is expected and handled."""
+    logger = tf.get_logger()
+    before = logger.level
+    logger.setLevel("CRITICAL")
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
 
 
 @contextlib.contextmanager

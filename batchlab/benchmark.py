@@ -4,13 +4,13 @@ python -m batchlab.benchmark --help
 """
 
 import argparse
-import os
 import platform
 import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import joblib
 import numpy as np
 
 import batchlab as bl
@@ -195,7 +195,7 @@ def main(arguments: list[str] | None = None) -> None:
         "rest is extrapolated, since its time grows linearly.\nbatchlab's ran all of them in "
         f"float64, without compiling the median of {REPEATS} calls.\n"
         f"TensorFlow {tf.__version__}, Keras {keras.__version__}, Python "
-        f"{platform.python_version()}, {len(os.sched_getaffinity(0))} cores; the table took "
+        f"{platform.python_version()}, {joblib.cpu_count()} cores; the table took "
         f"{time.perf_counter() - begin:.0f} s."
     )
 

@@ -1,6 +1,5 @@
 """Programs by what they are for: each is traced and compiled once in a process and then reused."""
 
-import json
 import math
 import threading
 import time
@@ -10,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from batchlab._tensorflow import building, floatx, keras, tf
+from batchlab.identity import identity
 from batchlab.optimizers import stateless_optimizer
 from batchlab.program import NotVectorizable, Shape, TrainingLoop
 from batchlab.replicate import Replicate
@@ -24,7 +24,11 @@ MOST_EPOCHS_A_CALL = 64
 
 
 class Program:
-    """A training loop that XLA has compiled, or will at its first call.
+    """A training loop that XLA has compiled, or will.
+
+    Replicates go in groups through ``tf.vectorized_map`` where TensorFlow and XLA can do that with
+    the model. Where they cannot (convolutions, dropout, recurrent layers) the replicates go one
+    after the other through a program for one, which is the same arithmetic.
 
     Attributes
     ----------
@@ -36,15 +40,17 @@ class Program:
     """
 
     def __init__(self, replicate: Replicate, shape: Shape, device: str):
-        begin = time.perf_counter()
-        self.shape, self.device = shape, device
-        with building, tf.device(device):
-            self.run = TrainingLoop(replicate, shape).trace()
+        self.device = device
+        self._replicate = replicate
+        self._seconds, self._compiled = 0.0, False
+        self._lock = threading.Lock()
         optimizer = replicate.optimizer
         self._slots = [variable.numpy() for variable in optimizer.variables]
         self._is_rate = [variable is optimizer.learning_rate for variable in optimizer.variables]
-        self._tracing_seconds, self._compiled = time.perf_counter() - begin, False
-        self._lock = threading.Lock()
+        try:
+            self._trace(shape)
+        except NotVectorizable:
+            self._trace(replace(shape, group=1))
 
     def compile(self) -> float:
         """Make XLA compile, by training for no epoch, unless it has; return the seconds spent.
@@ -56,28 +62,42 @@ class Program:
             if self._compiled:
                 return 0.0
             begin = time.perf_counter()
-            specs = self.run.structured_input_signature[0]
-            with tf.device(self.device):
-                nothing = tf.nest.map_structure(
-                    lambda spec: tf.zeros(spec.shape, spec.dtype), specs
-                )
-                self.run(*nothing)[2].numpy()
+            try:
+                self._train_nothing()
+            except tf.errors.OpError:
+                if self.shape.group == 1:
+                    raise
+                self._trace(replace(self.shape, group=1))
+                self._train_nothing()
             self._compiled = True
-            return self._tracing_seconds + time.perf_counter() - begin
+            return self._seconds + time.perf_counter() - begin
 
-    def initial_slots(self, learning_rate: float | dict) -> list[np.ndarray]:
+    def initial_slots(self, learning_rate: object) -> list[np.ndarray]:
         """Return what the optimizer's variables of one replicate start from.
 
-        One program serves all constant learning rates, since the rate is such a variable.
+        One program serves all constant learning rates, since such a rate is one of the variables;
+        a schedule is not, and is part of the program.
         """
         return [
             np.asarray(learning_rate, value.dtype) if is_rate else value
             for value, is_rate in zip(self._slots, self._is_rate, strict=True)
         ]
 
+    def _trace(self, shape: Shape) -> None:
+        begin = time.perf_counter()
+        with building, tf.device(self.device):
+            self.run = TrainingLoop(self._replicate, shape).trace()
+        self.shape = shape
+        self._seconds += time.perf_counter() - begin
+
+    def _train_nothing(self) -> None:
+        specs = self.run.structured_input_signature[0]
+        with tf.device(self.device):
+            nothing = tf.nest.map_structure(lambda spec: tf.zeros(spec.shape, spec.dtype), specs)
+            self.run(*nothing)[2].numpy()
+
 
 _programs: OrderedDict[tuple, Program] = OrderedDict()
-_not_vectorizable: set[tuple] = set()
 _lock = threading.RLock()
 
 
@@ -109,34 +129,26 @@ def program_for(
     Returns
     -------
     Program
+
+    Raises
+    ------
+    ValueError
+        If the optimizer is one that cannot be used, see `stateless_optimizer`.
     """
-    made_for = _identity(model, loss, optimizer)
     widest = _widest_activation(model, shape)
     group = _group_size(replicates, model.count_params(), widest, shape, device)
+    shape = _sized(replace(shape, group=group), threads, widest)
+    made_for = identity(model, loss, optimizer)
+    key = (made_for, shape, device)
     with _lock:
-        if made_for in _not_vectorizable:
-            group = 1
-        sized = _sized(replace(shape, group=group), threads, widest)
-        key = (made_for, sized, device)
         if made_for and key in _programs:
             _programs.move_to_end(key)
             return _programs[key]
         stateless = stateless_optimizer(*optimizer, model.trainable_variables, shape.dtype)
-        replicate = Replicate(model, loss, stateless, shape.dtype)
-        if _has_losses_of_a_call(model, shape):
-            # A loss that a layer adds when it is called depends on the batch; Keras evaluates in
-            # batches of the training's size.
-            sized = replace(sized, block=shape.batch_size)
-        try:
-            program = Program(replicate, sized, device)
-        except NotVectorizable:
-            # Convolutions and dropout: the replicates go one after the other through a program
-            # for one, which is the same arithmetic.
-            sized = replace(_sized(replace(shape, group=1), threads, widest), block=sized.block)
-            program = Program(replicate, sized, device)
-            if made_for:
-                _not_vectorizable.add(made_for)
-                key = (made_for, _sized(sized, threads, widest), device)
+        if _depends_on_the_batch(model, loss, shape):
+            # Keras evaluates in batches of the training's size.
+            shape = replace(shape, block=shape.batch_size)
+        program = Program(Replicate(model, loss, stateless, shape.dtype), shape, device)
         if made_for:
             _programs[key] = program
             if len(_programs) > PROGRAMS_KEPT:
@@ -185,8 +197,13 @@ def _widest_activation(model: keras.Model, shape: Shape) -> int:
     return max(sizes)
 
 
-def _has_losses_of_a_call(model: keras.Model, shape: Shape) -> bool:
-    """Return whether layers add losses that depend on the batch, beside those on weights."""
+def _depends_on_the_batch(model: keras.Model, loss: keras.losses.Loss, shape: Shape) -> bool:
+    """Return whether a mean over batches is another number than the mean over samples.
+
+    It is where layers add losses when they are called, and where the loss leaves out a class.
+    """
+    if getattr(loss, "ignore_class", None) is not None:
+        return True
     with floatx(shape.dtype):
         _, _, losses = model.stateless_call(
             [variable.value for variable in model.trainable_variables],
@@ -197,49 +214,3 @@ def _has_losses_of_a_call(model: keras.Model, shape: Shape) -> bool:
         )
     on_weights = sum(variable.regularizer is not None for variable in model.trainable_variables)
     return len(losses) > on_weights
-
-
-def _identity(
-    model: keras.Model, loss: keras.losses.Loss, optimizer: tuple[type, dict]
-) -> tuple | None:
-    """Return what tells a program from others, or None if it cannot be told.
-
-    The settings of Keras's own layers, losses and optimizers say all about them; those of
-    somebody's own class may not, and a function's text says nothing of the values it refers to.
-    A program for such a model is not kept.
-    """
-    optimizer_class, config = optimizer
-    if not optimizer_class.__module__.startswith("keras."):
-        return None
-    # A constant rate is a variable of the optimizer, so one program serves all of them.
-    settings = {
-        name: value
-        for name, value in config.items()
-        if not (name == "learning_rate" and isinstance(value, float))
-    }
-    try:
-        described = [
-            keras.saving.serialize_keras_object(model),
-            keras.saving.serialize_keras_object(loss),
-        ]
-        text = json.dumps([described, settings], sort_keys=True)
-    except (TypeError, ValueError, NotImplementedError):
-        return None
-    if not _only_keras(described):
-        return None
-    # Keras numbers the names of layers through the life of a process.
-    for place, layer in enumerate(model._flatten_layers()):
-        text = text.replace(json.dumps(layer.name), f'"{place}"')
-    return optimizer_class.__qualname__, text
-
-
-def _only_keras(config: object) -> bool:
-    if isinstance(config, dict):
-        module = config.get("module", "keras")
-        known = module in ("keras", "builtins") or str(module).startswith("keras.")
-        if not known or config.get("class_name") in ("Lambda", "__lambda__", "function"):
-            return False
-        return all(_only_keras(value) for value in config.values())
-    if isinstance(config, list | tuple):
-        return all(_only_keras(value) for value in config)
-    return True

@@ -1,18 +1,22 @@
 """Keras optimizers as pure functions of their state."""
 
 import functools
+import re
 
 import numpy as np
 
 from batchlab._checks import positive_number, shown
 from batchlab._tensorflow import floatx, keras
 
-_SETTINGS_KEPT_OUTSIDE_THE_CONFIG = "_exclude_from_weight_decay_pattern"
+# Options that change more than the update of a weight from its own gradient, or that Keras itself
+# completes outside the optimizer, after the last update.
+_REFUSED_OPTIONS = ("gradient_accumulation_steps", "use_ema")
 
 
 def default_optimizer() -> keras.optimizers.Optimizer:
     """Return the tutorial's optimizer: SGD, learning rate 0.01, momentum 0.9."""
-    return keras.optimizers.SGD(0.01, momentum=0.9)
+    with floatx("float64"):
+        return keras.optimizers.SGD(0.01, momentum=0.9)
 
 
 @functools.cache
@@ -54,7 +58,7 @@ def settings_of(optimizer: keras.optimizers.Optimizer | None) -> tuple[type, dic
     TypeError
         If it is not a Keras optimizer instance.
     ValueError
-        If the learning rate is not a positive number.
+        If the learning rate is not a positive number, or an option is set that cannot be used.
     """
     if optimizer is None:
         optimizer = default_optimizer()
@@ -63,26 +67,45 @@ def settings_of(optimizer: keras.optimizers.Optimizer | None) -> tuple[type, dic
             "optimizer: expected a Keras optimizer such as keras.optimizers.SGD(0.01) or None, "
             f"received {shown(optimizer)}."
         )
+    _check_rate(optimizer)
+    config = optimizer.get_config()
+    for option in _REFUSED_OPTIONS:
+        if config.get(option):
+            raise ValueError(
+                f"optimizer: expected one without {option}, received {option}={config[option]}."
+            )
+    if getattr(optimizer, "_exclude_from_weight_decay", None):
+        raise ValueError(
+            "optimizer: expected weights to be excluded from weight decay by var_names, received "
+            "a var_list, which belongs to one model."
+        )
+    rate = config["learning_rate"]
+    if isinstance(rate, float):
+        kept_in = optimizer.learning_rate.dtype
+        if kept_in in ("float32", "float16"):
+            # Keras keeps the rate in its default float type, so 0.01 has become 0.00999999978.
+            # The shortest decimal with that value in that type is the number that was typed.
+            rate = float(str(np.dtype(kept_in).type(rate)))
+        config["learning_rate"] = positive_number("learning_rate", rate)
+    config.pop("name", None)
+    pattern = getattr(optimizer, "_exclude_from_weight_decay_pattern", None)
+    config["excluded_from_weight_decay"] = pattern and pattern.pattern
+    return type(optimizer), config
+
+
+def _check_rate(optimizer: keras.optimizers.Optimizer) -> None:
+    rate = getattr(optimizer, "_learning_rate", None)
     schedules = keras.optimizers.schedules.LearningRateSchedule
-    rate = optimizer._learning_rate
+    if rate is None or isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
+        raise TypeError(
+            "optimizer: expected one with a learning rate of its own, received a "
+            f"{type(optimizer).__name__}."
+        )
     if callable(rate) and not isinstance(rate, keras.Variable | schedules):
         raise TypeError(
             "learning_rate: expected a number or one of keras.optimizers.schedules, received "
             f"{shown(rate)}."
         )
-    config = optimizer.get_config()
-    rate = config["learning_rate"]
-    if isinstance(rate, float):
-        if optimizer.learning_rate.dtype == "float32":
-            # Keras keeps the rate in its default float type, so 0.01 has become 0.00999999978.
-            # The shortest decimal with that float32 value is the number that was typed.
-            rate = float(str(np.float32(rate)))
-        config["learning_rate"] = positive_number("learning_rate", rate)
-    config.pop("name", None)
-    config[_SETTINGS_KEPT_OUTSIDE_THE_CONFIG] = getattr(
-        optimizer, _SETTINGS_KEPT_OUTSIDE_THE_CONFIG, None
-    )
-    return type(optimizer), config
 
 
 def stateless_optimizer(
@@ -104,12 +127,22 @@ def stateless_optimizer(
     keras.optimizers.Optimizer
         Its ``stateless_apply(optimizer_variables, gradients, trainable_variables)`` returns the
         new trainable and optimizer variables.
+
+    Raises
+    ------
+    ValueError
+        If its variables start from the model's weights, which differ between replicates.
     """
     config = dict(config)
-    excluded = config.pop(_SETTINGS_KEPT_OUTSIDE_THE_CONFIG, None)
+    excluded = config.pop("excluded_from_weight_decay", None)
     with floatx(dtype):
         optimizer = _stateless(optimizer_class).from_config(config)
         if excluded:
-            optimizer.exclude_from_weight_decay(var_names=excluded)
+            optimizer._exclude_from_weight_decay_pattern = re.compile(excluded)
         optimizer.build(variables)
+    if any(np.ptp(variable.numpy()) for variable in optimizer.variables):
+        raise ValueError(
+            "optimizer: expected one whose variables start from constants, received a "
+            f"{optimizer_class.__name__}, whose start from the weights."
+        )
     return optimizer

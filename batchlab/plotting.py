@@ -253,7 +253,11 @@ def _draw_curves(
     for curve, finite in zip(curves[lost], np.isfinite(losses[lost]), strict=True):
         end = len(finite) if finite.all() else finite.argmin()
         ax.plot(along[:end], curve[:end], color=style["color"], alpha=0.5, linewidth=0.8)
-        ax.plot(along[max(end - 1, 0)], curve[max(end - 1, 0)], "x", color=style["color"])
+        if end:
+            ax.plot(along[end - 1], curve[end - 1], "x", color=style["color"])
+        else:  # lost in the first epoch: nothing to stand on but the axis
+            at_the_foot = ax.get_xaxis_transform()
+            ax.plot(along[0], 0.02, "x", color=style["color"], transform=at_the_foot)
     if lost.any():
         label += f" ({lost.sum()} of {lost.size} diverged)"
     if len(sound):

@@ -8,7 +8,7 @@ rate and number of epochs.
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from batchlab._tensorflow import floatx, tf
+from batchlab._tensorflow import floatx, quiet_logging, tf
 from batchlab.replicas import weight_places
 from batchlab.replicate import Replicate
 
@@ -59,9 +59,14 @@ class Shape:
         """Updates of an epoch on full-sized batches."""
         return self.n_train // self.batch_size
 
+    @property
+    def partial_updates(self) -> int:
+        """Updates of an epoch on a last batch that is smaller: one or none."""
+        return int(self.n_train % self.batch_size > 0)
+
 
 class TrainingLoop:
-    """Trains and evaluates a group of replicates; every method is a pure function of tensors.
+    """Trains and evaluates a group of replicates, as pure functions of tensors.
 
     Parameters
     ----------
@@ -206,7 +211,10 @@ class TrainingLoop:
         if self._shape.group == 1:
             return one_replicate((states, index))
         try:
-            return tf.vectorized_map(one_replicate, (states, index), fallback_to_while_loop=False)
+            with quiet_logging():
+                return tf.vectorized_map(
+                    one_replicate, (states, index), fallback_to_while_loop=False
+                )
         except Exception as error:  # what is wrong with the model itself shows in a group of one
             raise NotVectorizable from error
 

@@ -8,12 +8,17 @@ import xarray as xr
 from batchlab._checks import shown, whole_number
 from batchlab._tensorflow import building, keras, preserved_random_state
 from batchlab.data import Problem
+from batchlab.progress import progress_bar
 
 Build = Callable[[Problem], keras.Model]
 
 
 def initial_variables(
-    build: Build, problem: Problem, seeds: Sequence[int]
+    build: Build,
+    problem: Problem,
+    seeds: Sequence[int],
+    *,
+    show_progress: bool | None = None,
 ) -> tuple[keras.Model, list[np.ndarray], list[np.ndarray]]:
     """Return a model and the values that its variables start from in each replicate.
 
@@ -25,6 +30,7 @@ def initial_variables(
     seeds : sequence of int
         One for each replicate, handed to ``keras.utils.set_random_seed`` before `build`. The
         caller's own random generators are left as they were.
+    show_progress : bool or None
 
     Returns
     -------
@@ -40,14 +46,16 @@ def initial_variables(
     """
     model = None
     trainable, non_trainable = [], []
-    with building, preserved_random_state():
+    bar = progress_bar(len(seeds), unit="replicate", description="weights", show=show_progress)
+    with building, preserved_random_state(), bar:
         for seed in seeds:
             keras.utils.set_random_seed(int(seed))
             replica = _build_checked(build, problem)
-            model = model or replica
+            model = replica if model is None else model
             _check_alike(model, replica)
             trainable.append([variable.numpy() for variable in replica.trainable_variables])
             non_trainable.append([variable.numpy() for variable in replica.non_trainable_variables])
+            bar.update()
     return model, _stack(trainable), _stack(non_trainable)
 
 
@@ -156,14 +164,9 @@ def _build_checked(build: Build, problem: Problem) -> keras.Model:
     model = build(problem)
     if not isinstance(model, keras.Model):
         raise TypeError(f"build: expected it to return a keras.Model, received {shown(model)}.")
-    if not model.built:
-        model(problem.x_train[:1])
+    inputs, outputs = _shapes(model, problem)
     if not model.trainable_variables:
         raise ValueError("build: expected a model with trainable weights, received one with none.")
-    shapes = model.input_shape, model.output_shape
-    if any(not isinstance(shape, tuple) for shape in shapes):
-        raise ValueError("build: expected a model with one input and one output.")
-    inputs, outputs = shapes[0][1:], shapes[1][1:]
     if len(inputs) != len(problem.feature_shape) or any(
         size not in (None, given) for size, given in zip(inputs, problem.feature_shape, strict=True)
     ):
@@ -178,6 +181,29 @@ def _build_checked(build: Build, problem: Problem) -> keras.Model:
             f"received one with outputs of shape {outputs}."
         )
     return model
+
+
+def n_outputs(model: keras.Model, problem: Problem) -> int:
+    """Return how many numbers a model puts out for a sample: one for each class, or one of two."""
+    return _shapes(model, problem)[1][0]
+
+
+def _shapes(model: keras.Model, problem: Problem) -> tuple[tuple, tuple]:
+    """Return the shapes of one sample and of its output; a model not built yet is built by it."""
+    if not model.built or not hasattr(model, "output_shape"):
+        try:
+            outputs = model(problem.x_train[:1])
+        except Exception as error:
+            raise ValueError(
+                f"build: expected a model for samples of shape {problem.feature_shape}, received "
+                f"one that fails on them: {shown(str(error))}."
+            ) from error
+        if not hasattr(model, "output_shape"):  # a subclass of keras.Model
+            return problem.feature_shape, tuple(outputs.shape[1:])
+    shapes = model.input_shape, model.output_shape
+    if any(not isinstance(shape, tuple) for shape in shapes):
+        raise ValueError("build: expected a model with one input and one output.")
+    return shapes[0][1:], shapes[1][1:]
 
 
 def _check_alike(model: keras.Model, other: keras.Model) -> None:

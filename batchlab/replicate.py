@@ -44,7 +44,8 @@ class Replicate:
                 trainable, others, x, training=True, return_losses=True
             )
             loss, hits = self._measure(predicted, y, penalties)
-        gradients = tape.gradient(loss, trainable)
+            scaled = self.optimizer.scale_loss(loss)
+        gradients = tape.gradient(scaled, trainable)
         trainable, slots = self.optimizer.stateless_apply(slots, gradients, trainable)
         return (list(trainable), list(others), list(slots)), loss, hits
 

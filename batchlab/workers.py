@@ -88,7 +88,8 @@ def train_replicates(
         _Task(np.array([r if r < replicates else start for r in range(start, start + group)]))
         for start in starts
     ]
-    updates = -(-program.shape.n_train // program.shape.batch_size) * epochs * group * len(tasks)
+    an_epoch = program.shape.full_updates + program.shape.partial_updates
+    updates = an_epoch * epochs * group * len(tasks)
     halt = threading.Event()
     with tf.device(program.device):
         tensors = tf.nest.map_structure(tf.constant, data)
@@ -187,11 +188,12 @@ class _GroupTraining:
             )
             ended = epochs if finish else 0
             yield rows[:ended].numpy(), weights[:ended].numpy()
-            self._follow_clock(time.perf_counter() - begin)
-            self._task.updates += epochs * (stop - start)
+            updates = epochs * (stop - start)
+            self._follow_clock(updates, time.perf_counter() - begin)
+            self._task.updates += updates + ended * self._program.shape.partial_updates
             first, start = first + ended, 0 if finish else stop
 
-    def _follow_clock(self, seconds: float) -> None:
+    def _follow_clock(self, updates: int, seconds: float) -> None:
         """Size the next piece by the time that the last one took; numbers do not change."""
         factor = min(max(SECONDS_A_PIECE / max(seconds, 1e-6), 0.1), 100)
-        self._updates_a_piece = max(int(self._updates_a_piece * factor), 1)
+        self._updates_a_piece = max(int(updates * factor), 1)

@@ -753,3 +753,49 @@ def test_a_refusal_changes_nothing_global(small, settings):
     error_of(lambda: fit(small, **settings))
     assert next_random_numbers() == expected
     assert keras.config.floatx() == "float32"
+
+
+OPTIMIZERS = {
+    "gradient_accumulation_steps": lambda: keras.optimizers.SGD(gradient_accumulation_steps=2),
+    "use_ema": lambda: keras.optimizers.SGD(use_ema=True),
+    "constants": lambda: keras.optimizers.ScheduleFreeAdamW(),
+}
+
+
+@pytest.mark.parametrize("expected", OPTIMIZERS)
+def test_optimizer_that_cannot_be_used(small, expected):
+    assert_refused(
+        lambda: fit(small, optimizer=OPTIMIZERS[expected]()), ValueError, expected, "received"
+    )
+
+
+def test_optimizer_that_wraps_another(small):
+    wrapped = keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD())
+    assert_refused(
+        lambda: fit(small, optimizer=wrapped), TypeError, "optimizer: expected", "received"
+    )
+
+
+def test_learning_rate_that_is_a_function(small):
+    optimizer = keras.optimizers.SGD(lambda: 0.1)
+    assert_refused(
+        lambda: fit(small, optimizer=optimizer), TypeError, "learning_rate: expected", "received"
+    )
+
+
+@pytest.mark.parametrize("reduction", ["sum", "none"])
+def test_loss_that_is_no_mean(small, reduction):
+    loss = keras.losses.SparseCategoricalCrossentropy(reduction=reduction)
+    assert_refused(
+        lambda: fit(small, loss=loss), ValueError, "loss: expected", f"reduction='{reduction}'"
+    )
+
+
+def test_model_in_mixed_float16(small):
+    def build(problem):
+        model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3, dtype="mixed_float16")])
+        return model
+
+    assert_refused(
+        lambda: fit(small, build=build), ValueError, "build: expected", "received .*mixed_float16"
+    )

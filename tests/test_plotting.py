@@ -226,6 +226,9 @@ def test_a_diverged_replicate_is_marked_counted_and_not_averaged(history, lost, 
     assert len(crosses(ax)) == 2
     (cross,) = [one for one in crosses(ax) if one.get_xdata()[0] == 4]
     assert cross.get_ydata()[0] == values[1, 3]
+    (foot,) = [one for one in crosses(ax) if one.get_xdata()[0] == 1]
+    assert foot.get_ydata()[0] == 0.02
+    assert foot.get_transform() == ax.get_xaxis_transform()
 
 
 def test_all_replicates_diverged(history):

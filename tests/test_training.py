@@ -250,6 +250,72 @@ def test_one_program_serves_other_rates_epochs_and_data(small):
     assert len(compiling._programs) == before + 1
 
 
+def test_long_quick_runs_end(small):
+    history = bl.fit(bl.mlp, small, batch_size="full", epochs=40_000)
+    assert history.sizes["epoch"] == 40_000
+    assert np.isfinite(history["loss"]).all()
+
+
+def activated_by(name):
+    def build(problem):
+        return keras.Sequential(
+            [
+                keras.Input(problem.feature_shape, dtype="float64"),
+                keras.layers.Dense(8, dtype="float64"),
+                keras.layers.Activation(name, name=name, dtype="float64"),
+                keras.layers.Dense(problem.n_classes, activation="softmax", dtype="float64"),
+            ]
+        )
+
+    return build
+
+
+def penalized(penalty):
+    def build(problem):
+        model = bl.mlp(problem)
+        model.layers[0].kernel.regularizer = keras.regularizers.L2(penalty)
+        return model
+
+    return build
+
+
+def scaled_by(factor):
+    def build(problem):
+        return bl.mlp(problem, activation=lambda x: x * factor)
+
+    return build
+
+
+@pytest.mark.parametrize("kind", [activated_by, penalized, scaled_by])
+def test_a_program_is_not_taken_for_that_of_a_similar_model(small, kind):
+    settings = {"batch_size": 16, "epochs": 2, "replicates": 2}
+    first, second = ("relu", "tanh") if kind is activated_by else (0.1, 0.9)
+    bl.fit(kind(first), small, **settings)
+    after_a_similar_one = bl.fit(kind(second), small, **settings)
+    compiling._programs.clear()
+    assert_same_bits(after_a_similar_one, bl.fit(kind(second), small, **settings))
+
+
+def test_a_model_that_cannot_be_vectorized_is_silent():
+    process = run_python("""
+        import numpy as np
+        import batchlab as bl
+        from batchlab import keras
+
+        def build(problem):
+            return keras.Sequential([
+                keras.Input(problem.feature_shape),
+                keras.layers.Conv2D(2, 3),
+                keras.layers.Flatten(),
+                keras.layers.Dense(2, activation="softmax"),
+            ])
+
+        x, y = np.random.default_rng(0).normal(size=(12, 4, 4, 1)), np.arange(12) % 2
+        bl.fit(build, bl.from_arrays(x, y, x, y), batch_size=4, epochs=1, replicates=2)
+    """)
+    assert process.communicate(timeout=60) == ("", "")
+
+
 def test_a_model_with_another_structure_is_another_program(small):
     first = bl.fit(bl.mlp, small, batch_size=16, epochs=2)
     other = bl.fit(lambda p: bl.mlp(p, activation="tanh"), small, batch_size=16, epochs=2)

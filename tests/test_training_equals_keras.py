@@ -29,6 +29,12 @@ def sgd():
     return optimizers.SGD(0.01, momentum=0.9)
 
 
+def without_decay_of_biases():
+    optimizer = optimizers.AdamW(0.01, weight_decay=0.5)
+    optimizer.exclude_from_weight_decay(var_names=["bias"])
+    return optimizer
+
+
 @pytest.mark.parametrize(
     "make_optimizer",
     [
@@ -46,6 +52,8 @@ def sgd():
         pytest.param(lambda: optimizers.SGD(0.05, clipnorm=0.1), id="clipnorm"),
         pytest.param(lambda: optimizers.SGD(0.05, global_clipnorm=0.1), id="global clipnorm"),
         pytest.param(lambda: optimizers.Lamb(), id="lamb"),
+        pytest.param(lambda: optimizers.SGD(0.01, loss_scale_factor=1024.0), id="loss scale"),
+        pytest.param(lambda: without_decay_of_biases(), id="excluded from weight decay"),
         pytest.param(
             lambda: optimizers.SGD(optimizers.schedules.ExponentialDecay(0.05, 40, 0.7)),
             id="exponential decay",
@@ -112,8 +120,36 @@ def activity_regularized(problem):
     )
 
 
+class Subclassed(keras.Model):
+    def __init__(self, n_classes):
+        super().__init__(dtype="float64")
+        self.hidden = layers.Dense(16, activation="tanh", dtype="float64")
+        self.out = layers.Dense(n_classes, activation="softmax", dtype="float64")
+
+    def call(self, inputs):
+        return self.out(self.hidden(inputs))
+
+
+def subclassed(problem):
+    return Subclassed(problem.n_classes)
+
+
+def frozen(problem):
+    model = bl.mlp(problem)
+    model.layers[0].trainable = False
+    return model
+
+
 @pytest.mark.parametrize(
-    "build", [two_hidden_layers, batch_normalization, regularized, activity_regularized]
+    "build",
+    [
+        two_hidden_layers,
+        batch_normalization,
+        regularized,
+        activity_regularized,
+        subclassed,
+        frozen,
+    ],
 )
 def test_models(tutorial, build):
     assert_equal_to_keras(build, tutorial, sgd, 32)
@@ -141,6 +177,24 @@ def convolutional(problem):
 
 def test_convolutional_model():
     assert_equal_to_keras(convolutional, images(), sgd, 12, replicates=2)
+
+
+def recurrent(problem):
+    return keras.Sequential(
+        [
+            keras.Input(problem.feature_shape, dtype="float64"),
+            layers.GRU(4, dtype="float64"),
+            layers.Dense(problem.n_classes, activation="softmax", dtype="float64"),
+        ]
+    )
+
+
+def test_recurrent_model_whose_replicates_xla_cannot_run_at_once():
+    problem = images()
+    series = bl.from_arrays(
+        problem.x_train[..., 0], problem.y_train, problem.x_test[..., 0], problem.y_test
+    )
+    assert_equal_to_keras(recurrent, series, sgd, 12, replicates=2)
 
 
 def test_replicates_of_a_convolutional_model_are_runs_of_their_own():

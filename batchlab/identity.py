@@ -1,0 +1,84 @@
+"""What tells one program from another: the settings of its model, loss and optimizer."""
+
+import json
+import re
+import warnings
+
+from batchlab._tensorflow import keras
+
+
+def identity(
+    model: keras.Model, loss: keras.losses.Loss, optimizer: tuple[type, dict]
+) -> str | None:
+    """Return what tells a program from others, or None if it cannot be told.
+
+    The settings of Keras's own layers, losses and optimizers say all about them; those of
+    somebody's own class may not, and a function's text says nothing of the values it refers to.
+    A program for such a model is not kept.
+
+    Parameters
+    ----------
+    model : keras.Model
+    loss : keras.losses.Loss
+    optimizer : type, dict
+        From `batchlab.optimizers.settings_of`.
+
+    Returns
+    -------
+    str or None
+        Equal for two models that differ only in their weights and in the names that Keras gave
+        their layers, and for two optimizers that differ only in a constant learning rate, which is
+        a variable of the program.
+    """
+    optimizer_class, config = optimizer
+    if not optimizer_class.__module__.startswith("keras."):
+        return None
+    rate = config["learning_rate"]
+    settings = {**config, "learning_rate": "constant" if isinstance(rate, float) else rate}
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that a lambda cannot be read back; nor is it here
+            described = [
+                keras.saving.serialize_keras_object(model),
+                [_variable(variable) for variable in model.variables],
+                keras.saving.serialize_keras_object(loss),
+                settings,
+            ]
+        text = json.dumps([optimizer_class.__qualname__, *described], sort_keys=True)
+    except (TypeError, ValueError, NotImplementedError):
+        return None
+    if not _only_keras(described):
+        return None
+    for place, layer in enumerate(model._flatten_layers()):
+        if _named_by_keras(layer):
+            text = text.replace(json.dumps(layer.name), f'"{place}"')
+    return text
+
+
+def _variable(variable: keras.Variable) -> list:
+    """Return what of a variable can be set beside its layer's settings."""
+    rules = variable.regularizer, variable.constraint
+    described = [keras.saving.serialize_keras_object(rule) if rule else None for rule in rules]
+    return [list(variable.shape), variable.dtype, variable.trainable, *described]
+
+
+def _named_by_keras(layer: keras.Layer) -> bool:
+    """Return whether a name is the class's with a number, which counts through a process."""
+    base = re.sub(r"_\d+$", "", layer.name).replace("_", "")
+    return base == type(layer).__name__.lower()
+
+
+def _only_keras(config: object) -> bool:
+    if isinstance(config, dict):
+        module = config.get("module", "keras")
+        if module not in ("keras", "builtins") and not str(module).startswith("keras."):
+            return False
+        if config.get("class_name") in ("Lambda", "__lambda__", "function"):
+            return False
+        code = config.get("value")  # of a lambda: its bytecode, defaults and closure
+        if isinstance(code, list | tuple) and code and isinstance(code[0], str):
+            return False
+        return all(_only_keras(value) for value in config.values())
+    if isinstance(config, list | tuple):
+        return all(_only_keras(value) for value in config)
+    return True
