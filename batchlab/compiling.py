@@ -12,7 +12,7 @@ from batchlab._tensorflow import building, floatx, keras, tf
 from batchlab.identity import identity
 from batchlab.optimizers import stateless_optimizer
 from batchlab.program import NotVectorizable, Shape, TrainingLoop
-from batchlab.replicate import Replicate
+from batchlab.replicate import Replicate, stateless_call
 
 PROGRAMS_KEPT = 64
 BLOCK_BYTES = 4 * 2**20  # activations of one replicate at a time in an evaluation
@@ -205,12 +205,12 @@ def _depends_on_the_batch(model: keras.Model, loss: keras.losses.Loss, shape: Sh
     if getattr(loss, "ignore_class", None) is not None:
         return True
     with floatx(shape.dtype):
-        _, _, losses = model.stateless_call(
+        _, _, losses = stateless_call(
+            model,
             [variable.value for variable in model.trainable_variables],
             [variable.value for variable in model.non_trainable_variables],
             tf.zeros((1, *shape.feature_shape), shape.dtype),
             training=False,
-            return_losses=True,
         )
     on_weights = sum(variable.regularizer is not None for variable in model.trainable_variables)
     return len(losses) > on_weights

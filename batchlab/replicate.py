@@ -1,10 +1,23 @@
 """What happens to one replicate: an update and an evaluation, as pure functions of its state."""
 
+import inspect
 from dataclasses import dataclass
 
 from batchlab._tensorflow import keras, tf
 
 State = tuple[list[tf.Tensor], list[tf.Tensor], list[tf.Tensor]]
+
+
+def stateless_call(
+    model: keras.Model, trainable: list, others: list, x: tf.Tensor, *, training: bool
+) -> tuple[tf.Tensor, list, list]:
+    """Return what a model with these variables puts out, its other variables after it, its losses.
+
+    As in Keras's own training, a model is told whether it is being trained if its `call` asks.
+    """
+    asked = "training" in inspect.signature(model.call).parameters
+    told = {"training": training} if asked else {}
+    return model.stateless_call(trainable, others, x, return_losses=True, **told)
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,8 +53,8 @@ class Replicate:
         trainable, others, slots = state
         with tf.GradientTape() as tape:
             tape.watch(trainable)
-            predicted, others, penalties = self.model.stateless_call(
-                trainable, others, x, training=True, return_losses=True
+            predicted, others, penalties = stateless_call(
+                self.model, trainable, others, x, training=True
             )
             loss, hits = self._measure(predicted, y, penalties)
             scaled = self.optimizer.scale_loss(loss)
@@ -51,9 +64,7 @@ class Replicate:
 
     def evaluate(self, state: State, x: tf.Tensor, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Return the loss and the hits on some samples."""
-        predicted, _, penalties = self.model.stateless_call(
-            state[0], state[1], x, training=False, return_losses=True
-        )
+        predicted, _, penalties = stateless_call(self.model, *state[:2], x, training=False)
         return self._measure(predicted, y, penalties)
 
     def _measure(
