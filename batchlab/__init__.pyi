@@ -4,7 +4,6 @@ from .data import BayesAccuracy as BayesAccuracy
 from .data import Problem as Problem
 from .data import blobs as blobs
 from .data import from_arrays as from_arrays
-from .data import linearly_separable as linearly_separable
 from .distributions import GaussianMixture as GaussianMixture
 from .evaluation import diverged as diverged
 from .evaluation import evaluate as evaluate
@@ -21,5 +20,6 @@ from .plotting import plot_learning_curves as plot_learning_curves
 from .plotting import plot_replicates as plot_replicates
 from .replicas import trained_model as trained_model
 from .reporting import run_report as run_report
+from .separability import linearly_separable as linearly_separable
 from .shuffling import shuffle_orders as shuffle_orders
 from .training import fit as fit

@@ -199,7 +199,18 @@ def locate(history: xr.Dataset, **published: float) -> pd.DataFrame:
 
 
 def seconds_per_replicate(history: xr.Dataset) -> float:
-    """Return the training time of a history divided by its replicates, compiling left out."""
+    """Return the training time of a history divided by its replicates, compiling left out.
+
+    Parameters
+    ----------
+    history : xarray.Dataset
+        From `batchlab.fit`.
+
+    Returns
+    -------
+    float
+        Seconds. Replicates are trained side by side, so one alone takes longer than this.
+    """
     return float(history.attrs["training_seconds"]) / history.sizes["replicate"]
 
 

@@ -4,6 +4,7 @@ import copy
 import math
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
 
 import joblib
 import numpy as np
@@ -24,6 +25,23 @@ from batchlab.optimizers import settings_of
 from batchlab.program import Shape
 from batchlab.replicas import Build, flat_weights, initial_variables, n_outputs
 from batchlab.workers import Outcome, train_replicates
+
+
+@dataclass(frozen=True)
+class _Run:
+    """The checked settings of a training."""
+
+    batch_size: int
+    epochs: int
+    replicates: int
+    seed: int
+    keep_weights: str
+    device: str
+    threads: int
+
+    def attributes(self) -> dict:
+        """Return what a history says of it; the device by the name that `fit` takes."""
+        return {**asdict(self), "device": self.device.strip("/").split(":")[0].lower()}
 
 
 def fit(
@@ -111,6 +129,77 @@ def fit(
     >>> history["val_accuracy"].shape
     (3, 5)
     """
+    run = _checked_run(problem, batch_size, epochs, replicates, seed, keep_weights, device, threads)
+    settings = settings_of(optimizer)
+    seeds = range(run.seed, run.seed + run.replicates)
+    model, *first = initial_variables(build, problem, seeds[:1])
+    _check_policy(model)
+    dtype = model.trainable_variables[0].dtype
+    _check_memory(run, model.count_params(), dtype)
+    loss = _checked_loss(loss, n_outputs(model, problem), dtype)
+    shape = Shape(
+        batch_size=run.batch_size,
+        n_train=problem.n_train,
+        n_test=problem.n_test,
+        feature_shape=problem.feature_shape,
+        keep_weights=run.keep_weights == "epochs",
+        dtype=dtype,
+    )
+    program = program_for(
+        model,
+        loss,
+        settings,
+        shape,
+        replicates=run.replicates,
+        threads=run.threads,
+        device=run.device,
+    )
+    with ThreadPoolExecutor(1) as pool:
+        # XLA compiles while Python draws the weights of the other replicates.
+        compiling = pool.submit(program.compile)
+        others = initial_variables(build, problem, seeds[1:], show_progress=progress)[1:]
+        compile_seconds = compiling.result()
+    slots = program.initial_slots(settings[1]["learning_rate"])
+    states = _side_by_side(first, others, slots, run.replicates)
+    begin = time.perf_counter()
+    outcome = train_replicates(
+        program,
+        _data(problem, dtype),
+        states,
+        seeds,
+        epochs=run.epochs,
+        threads=run.threads,
+        description=f"batch size {run.batch_size}",
+        show_progress=progress,
+    )
+    training_seconds = time.perf_counter() - begin
+    history = as_dataset(outcome, run.batch_size, problem.n_train, seeds)
+    _add_weights(history, run.keep_weights, model, states, outcome)
+    history.attrs = {
+        **problem_attributes(problem),
+        **run.attributes(),
+        "updates_per_epoch": math.ceil(problem.n_train / run.batch_size),
+        **optimizer_attributes(*settings),
+        "loss_function": type(loss).__name__,
+        "n_parameters": model.count_params(),
+        "dtype": dtype,
+        "compile_seconds": compile_seconds,
+        "training_seconds": training_seconds,
+        **version_attributes(),
+    }
+    return history
+
+
+def _checked_run(
+    problem: Problem,
+    batch_size: int | str,
+    epochs: int,
+    replicates: int,
+    seed: int,
+    keep_weights: str,
+    device: str | None,
+    threads: int | None,
+) -> _Run:
     if not isinstance(problem, Problem):
         raise TypeError(f"problem: expected a batchlab Problem, received {shown(problem)}.")
     batch_size = checked_batch_size(batch_size, problem.n_train)
@@ -122,64 +211,7 @@ def fit(
     if threads is None:
         threads = joblib.cpu_count() if place == "/CPU:0" else 1
     threads = whole_number("threads", threads, minimum=1)
-    settings = settings_of(optimizer)
-
-    seeds = range(seed, seed + replicates)
-    model, *first = initial_variables(build, problem, seeds[:1])
-    _check_policy(model)
-    dtype = model.trainable_variables[0].dtype
-    _check_memory(keep_weights, replicates, epochs, model.count_params(), dtype)
-    loss = _checked_loss(loss, n_outputs(model, problem), dtype)
-    shape = Shape(
-        batch_size=batch_size,
-        n_train=problem.n_train,
-        n_test=problem.n_test,
-        feature_shape=problem.feature_shape,
-        keep_weights=keep_weights == "epochs",
-        dtype=dtype,
-    )
-    program = program_for(
-        model, loss, settings, shape, replicates=replicates, threads=threads, device=place
-    )
-    with ThreadPoolExecutor(1) as pool:
-        # XLA compiles while Python draws the weights of the other replicates.
-        compiling = pool.submit(program.compile)
-        others = initial_variables(build, problem, seeds[1:], show_progress=progress)[1:]
-        compile_seconds = compiling.result()
-    slots = program.initial_slots(settings[1]["learning_rate"])
-    states = _side_by_side(first, others, slots, replicates)
-    begin = time.perf_counter()
-    outcome = train_replicates(
-        program,
-        _data(problem, dtype),
-        states,
-        seeds,
-        epochs=epochs,
-        threads=threads,
-        description=f"batch size {batch_size}",
-        show_progress=progress,
-    )
-    training_seconds = time.perf_counter() - begin
-    history = as_dataset(outcome, batch_size, problem.n_train, seeds)
-    _add_weights(history, keep_weights, model, states, outcome)
-    history.attrs = {
-        **problem_attributes(problem),
-        "batch_size": batch_size,
-        "epochs": epochs,
-        "replicates": replicates,
-        "seed": seed,
-        "updates_per_epoch": math.ceil(problem.n_train / batch_size),
-        **optimizer_attributes(*settings),
-        "loss_function": type(loss).__name__,
-        "n_parameters": model.count_params(),
-        "dtype": dtype,
-        "device": place.strip("/").split(":")[0].lower(),
-        "threads": threads,
-        "compile_seconds": compile_seconds,
-        "training_seconds": training_seconds,
-        **version_attributes(),
-    }
-    return history
+    return _Run(batch_size, epochs, replicates, seed, keep_weights, place, threads)
 
 
 def checked_batch_size(batch_size: int | str, n_train: int) -> int:
@@ -262,17 +294,17 @@ def _add_weights(
         history["epoch_weights"] = ("replicate", "epoch", "parameter"), outcome.weights
 
 
-def _check_memory(keep: str, replicates: int, epochs: int, parameters: int, dtype: str) -> None:
+def _check_memory(run: _Run, parameters: int, dtype: str) -> None:
     # Beside what is kept: initial and current weights, optimizer state, and joining of groups,
     # measured as six to seven sets of weights.
-    rows = 7 + {"none": 0, "final": 1, "epochs": 2 * (epochs + 1)}[keep]
-    needed = replicates * rows * parameters * np.dtype(dtype).itemsize
+    kept = {"none": 0, "final": 1, "epochs": 2 * (run.epochs + 1)}[run.keep_weights]
+    needed = (7 + kept) * run.replicates * parameters * np.dtype(dtype).itemsize
     free = psutil.virtual_memory().available
     if needed > free:
         raise ValueError(
             f"replicates, keep_weights: expected the weights to fit into the {free / 1e9:.1f} GB "
-            f"of free memory, received {replicates} replicates of {parameters} weights over "
-            f"{epochs} epochs, which need {needed / 1e9:.1f} GB with {keep!r}."
+            f"of free memory, received {run.replicates} replicates of {parameters} weights over "
+            f"{run.epochs} epochs, which need {needed / 1e9:.1f} GB with {run.keep_weights!r}."
         )
 
 
