@@ -4,6 +4,7 @@ python -m batchlab.benchmark --help
 """
 
 import argparse
+import gc
 import platform
 import statistics
 import time
@@ -201,6 +202,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _seconds(call: Callable) -> float:
+    gc.collect()  # so that no call pays for what the one before it left behind
     begin = time.perf_counter()
     call()
     return time.perf_counter() - begin
