@@ -4,15 +4,13 @@ import copy
 import math
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
 
-import joblib
 import numpy as np
 import psutil
 import xarray as xr
 
-from batchlab._checks import LARGEST_SEED, choice, shown, whole_number
-from batchlab._tensorflow import device_name, floatx, keras
+from batchlab._checks import shown
+from batchlab._tensorflow import floatx, keras
 from batchlab.compiling import program_for
 from batchlab.data import Problem
 from batchlab.history import (
@@ -24,24 +22,8 @@ from batchlab.history import (
 from batchlab.optimizers import settings_of
 from batchlab.program import Shape
 from batchlab.replicas import Build, flat_weights, initial_variables, n_outputs
+from batchlab.settings import Settings, checked_settings
 from batchlab.workers import Outcome, train_replicates
-
-
-@dataclass(frozen=True)
-class _Run:
-    """The checked settings of a training."""
-
-    batch_size: int
-    epochs: int
-    replicates: int
-    seed: int
-    keep_weights: str
-    device: str
-    threads: int
-
-    def attributes(self) -> dict:
-        """Return what a history says of it; the device by the name that `fit` takes."""
-        return {**asdict(self), "device": self.device.strip("/").split(":")[0].lower()}
 
 
 def fit(
@@ -129,7 +111,9 @@ def fit(
     >>> history["val_accuracy"].shape
     (3, 5)
     """
-    run = _checked_run(problem, batch_size, epochs, replicates, seed, keep_weights, device, threads)
+    run = checked_settings(
+        problem, batch_size, epochs, replicates, seed, keep_weights, device, threads
+    )
     settings = settings_of(optimizer)
     seeds = range(run.seed, run.seed + run.replicates)
     model, *first = initial_variables(build, problem, seeds[:1])
@@ -188,49 +172,6 @@ def fit(
         **version_attributes(),
     }
     return history
-
-
-def _checked_run(
-    problem: Problem,
-    batch_size: int | str,
-    epochs: int,
-    replicates: int,
-    seed: int,
-    keep_weights: str,
-    device: str | None,
-    threads: int | None,
-) -> _Run:
-    if not isinstance(problem, Problem):
-        raise TypeError(f"problem: expected a batchlab Problem, received {shown(problem)}.")
-    batch_size = checked_batch_size(batch_size, problem.n_train)
-    epochs = whole_number("epochs", epochs, minimum=1)
-    replicates = whole_number("replicates", replicates, minimum=1, maximum=LARGEST_SEED + 1)
-    seed = whole_number("seed", seed, minimum=0, maximum=LARGEST_SEED + 1 - replicates)
-    choice("keep_weights", keep_weights, ("final", "epochs", "none"))
-    place = device_name(device)
-    if threads is None:
-        threads = joblib.cpu_count() if place == "/CPU:0" else 1
-    threads = whole_number("threads", threads, minimum=1)
-    return _Run(batch_size, epochs, replicates, seed, keep_weights, place, threads)
-
-
-def checked_batch_size(batch_size: int | str, n_train: int) -> int:
-    """Return the number of samples per update; "full" is all of them.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If it is neither "full" nor a whole number from 1 to n_train.
-    """
-    if isinstance(batch_size, str) and batch_size == "full":
-        return n_train
-    try:
-        return whole_number("batch_size", batch_size, minimum=1, maximum=n_train)
-    except (TypeError, ValueError) as error:
-        raise type(error)(
-            f"batch_size: expected 'full' or a whole number from 1 to {n_train}, the number of "
-            f"training samples, received {shown(batch_size)}."
-        ) from None
 
 
 def _checked_loss(loss: object, outputs: int, dtype: str) -> keras.losses.Loss:
@@ -294,7 +235,7 @@ def _add_weights(
         history["epoch_weights"] = ("replicate", "epoch", "parameter"), outcome.weights
 
 
-def _check_memory(run: _Run, parameters: int, dtype: str) -> None:
+def _check_memory(run: Settings, parameters: int, dtype: str) -> None:
     # Beside what is kept: initial and current weights, optimizer state, and joining of groups,
     # measured as six to seven sets of weights.
     kept = {"none": 0, "final": 1, "epochs": 2 * (run.epochs + 1)}[run.keep_weights]

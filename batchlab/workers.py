@@ -152,13 +152,16 @@ class _GroupTraining:
             for finished_rows, finished_weights in self._pieces(orders, count):
                 rows.append(finished_rows)
                 weights.append(finished_weights)
-        axis = () if shape.group > 1 else (0,)
-        metrics = np.moveaxis(np.expand_dims(np.concatenate(rows), [2] if axis else []), 2, 0)
+
+        def with_replicates(values: np.ndarray, axis: int) -> np.ndarray:
+            return np.expand_dims(values, axis) if shape.group == 1 else values
+
+        metrics = np.moveaxis(with_replicates(np.concatenate(rows), 2), 2, 0)
         kept = None
         if shape.keep_weights:
-            kept = np.moveaxis(np.expand_dims(np.concatenate(weights), [1] if axis else []), 1, 0)
+            kept = np.moveaxis(with_replicates(np.concatenate(weights), 1), 1, 0)
         ended = tf.nest.map_structure(
-            lambda tensor: np.expand_dims(tensor.numpy(), axis), self._states[:2]
+            lambda tensor: with_replicates(tensor.numpy(), 0), self._states[:2]
         )
         return Outcome(metrics, list(ended[0]), list(ended[1]), kept)
 
