@@ -1,7 +1,6 @@
 """The labelled dataset that a training returns: its dimensions, coordinates and attributes."""
 
 import json
-import math
 import platform
 
 import numpy as np
@@ -9,37 +8,42 @@ import xarray as xr
 
 from batchlab._tensorflow import keras, tf
 from batchlab._version import __version__
+from batchlab.budgets import Budget
 from batchlab.data import Problem
 from batchlab.program import METRICS
 from batchlab.workers import Outcome
 
 
-def as_dataset(outcome: Outcome, batch_size: int, n_train: int, seeds: range) -> xr.Dataset:
-    """Return the metrics of each replicate and epoch, with what was spent by then.
+def as_dataset(outcome: Outcome, budget: Budget, seeds: range) -> xr.Dataset:
+    """Return the metrics of each replicate and record, with what was spent by then.
 
     Parameters
     ----------
     outcome : Outcome
-    batch_size, n_train : int
+    budget : Budget
     seeds : range
         Of the replicates.
 
     Returns
     -------
     xarray.Dataset
+        Of dimensions (replicate, epoch), or (replicate, update).
     """
-    epoch = np.arange(1, outcome.metrics.shape[1] + 1)
+    samples, record = budget.samples(), budget.dimension
+    spent = {
+        "epoch": np.arange(1, budget.amount + 1) if record == "epoch" else samples / budget.n_train,
+        "update": np.array(budget.records),
+        "sample": samples,
+    }
     return xr.Dataset(
         {
-            name: (("replicate", "epoch"), outcome.metrics[:, :, column])
+            name: (("replicate", record), outcome.metrics[:, :, column])
             for column, name in enumerate(METRICS)
         },
         coords={
             "replicate": np.arange(len(seeds)),
-            "epoch": epoch,
             "seed": ("replicate", np.array(seeds)),
-            "update": ("epoch", epoch * math.ceil(n_train / batch_size)),
-            "sample": ("epoch", epoch * n_train),
+            **{name: (record, values) for name, values in spent.items()},
         },
     )
 

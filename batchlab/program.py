@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from batchlab._tensorflow import floatx, quiet_logging, tf
+from batchlab.budgets import Segment
 from batchlab.replicas import weight_places
 from batchlab.replicate import Replicate
 
@@ -34,7 +35,7 @@ class Shape:
     group : int
         Replicates in a call. A group of one has no replicate axis anywhere, which is faster.
     capacity : int
-        Epochs of orders handed over at a time.
+        Epochs of orders handed over at a time; also the most segments in a call.
     block : int
         Samples evaluated at a time.
     """
@@ -91,50 +92,49 @@ class TrainingLoop:
             compiled = tf.function(self.run, jit_compile=True, autograph=False)
             return compiled.get_concrete_function(*self._signature())
 
-    def run(self, states, sums, data, orders, first, count, start, stop, finish):
-        """Train for some epochs, or for a part of one.
+    def run(self, states, sums, data, orders, segments, count):
+        """Train on some segments of epochs, and evaluate where they say so.
 
         Parameters
         ----------
         states : state of `Replicate`, each tensor with the replicate axis in front
         sums : pair of tensors of shape (group,)
-            Loss times samples and hits so far in an epoch that has begun, else zero.
+            Loss times samples, and hits, since the last record.
         data : pair of tensors
             Samples (n_train + n_test, *feature_shape), those for training first, and their labels.
         orders : tensor of int32, shape (capacity, group, n_train)
-        first, count : scalar tensors of int32
-            The epochs to train for are rows `first` to `first + count` of `orders`.
-        start, stop : scalar tensors of int32
-            The full-sized batches to train on in each of these epochs.
-        finish : scalar tensor of bool
-            Whether to end the epochs: train on the partial last batch, evaluate.
+        segments : tensor of int32, shape (capacity, 5)
+            `batchlab.budgets.Segment`s, their epoch being a row of `orders`.
+        count : scalar tensor of int32
+            How many of the segments to train on.
 
         Returns
         -------
         states, sums
             As above, after it.
         rows : tensor of shape (capacity, 6, group)
-            The METRICS of each epoch, zero where none ended.
+            METRICS after each segment that ends in a record, of which the first two are the sums
+            since the record before, else zero.
         weights : tensor of shape (capacity, group, n_parameters), or (capacity, 0)
-            After each epoch, if they are kept.
+            After each segment, if they are kept.
         """
+        size = self._shape.batch_size
 
-        def one_epoch(done, states, sums, rows, weights):
-            order = tf.gather(orders, first + done)
+        def one_segment(done, states, sums, rows, weights):
+            epoch, start, stop, partial, record = tf.unstack(tf.gather(segments, done))
+            order = tf.gather(orders, epoch)
 
             def one_update(step, states, sums):
-                at = step * self._shape.batch_size
-                return step + 1, *self._update(
-                    states, sums, data, order, at, self._shape.batch_size
-                )
+                return step + 1, *self._update(states, sums, data, order, step * size, size)
 
             _, states, sums = tf.while_loop(
                 lambda step, *_: step < stop, one_update, (start, states, sums)
             )
-            states, sums, row = tf.cond(
-                finish,
-                lambda: self._end_epoch(states, sums, data, order),
-                lambda: (states, sums, self._zeros(len(METRICS))),
+            states, sums = self._last_update(partial > 0, states, sums, data, order)
+            sums, row = tf.cond(
+                record > 0,
+                lambda: self._record(states, sums, data),
+                lambda: (sums, self._zeros(len(METRICS))),
             )
             rows, weights = rows.write(done, row), weights.write(done, self._kept_weights(states))
             return done + 1, states, sums, rows, weights
@@ -144,19 +144,28 @@ class TrainingLoop:
             for element in ((len(METRICS), *self._shape.lead), self._kept_weights(states).shape)
         )
         _, states, sums, rows, weights = tf.while_loop(
-            lambda done, *_: done < count, one_epoch, (tf.constant(0), states, sums, rows, weights)
+            lambda done, *_: done < count,
+            one_segment,
+            (tf.constant(0), states, sums, rows, weights),
         )
         return states, sums, rows.stack(), weights.stack()
 
-    def _end_epoch(self, states, sums, data, order):
+    def _last_update(self, wanted, states, sums, data, order):
+        """Train on the samples that are left of an epoch, fewer than a batch."""
         shape = self._shape
+        if not shape.partial_updates:
+            return states, sums
+        # A smaller update, as in Keras. XLA wants constant shapes: a second call of the step.
         done = shape.full_updates * shape.batch_size
-        if done < shape.n_train:
-            # A smaller update, as in Keras. XLA wants constant shapes: a second call of the step.
-            states, sums = self._update(states, sums, data, order, done, shape.n_train - done)
-        row = [value / shape.n_train for value in sums]
-        row += self._evaluate(states, data)
-        return states, (self._zeros(), self._zeros()), tf.stack(row)
+        return tf.cond(
+            wanted,
+            lambda: self._update(states, sums, data, order, done, shape.n_train - done),
+            lambda: (states, sums),
+        )
+
+    def _record(self, states, sums, data):
+        row = [*sums, *self._evaluate(states, data)]
+        return (self._zeros(), self._zeros()), tf.stack(row)
 
     def _update(self, states, sums, data, order, start, size):
         lead = self._shape.lead
@@ -234,7 +243,7 @@ class TrainingLoop:
         def like(variables):
             return [tf.TensorSpec((*shape.lead, *v.shape), v.dtype) for v in variables]
 
-        model, whole = self._replicate.model, tf.TensorSpec((), "int32")
+        model = self._replicate.model
         states = (
             like(model.trainable_variables),
             like(model.non_trainable_variables),
@@ -247,4 +256,5 @@ class TrainingLoop:
             tf.TensorSpec((n_samples, *shape.feature_shape), shape.dtype),
             tf.TensorSpec((n_samples,), "int32"),
         )
-        return states, sums, data, orders, *[whole] * 4, tf.TensorSpec((), "bool")
+        segments = tf.TensorSpec((shape.capacity, len(Segment._fields)), "int32")
+        return states, sums, data, orders, segments, tf.TensorSpec((), "int32")

@@ -107,8 +107,8 @@ def trained_model(
     replicate : int
         Which one, counted from 0.
     epoch : int or None
-        After which epoch, counted from 1, 0 being the start; None is after the last. Another than
-        the last needs ``keep_weights="epochs"``.
+        After which epoch, counted from 1, 0 being the start; None is at the end. Another than the
+        end needs ``keep_weights="epochs"`` and, but for 0, a history by epochs.
 
     Returns
     -------
@@ -128,14 +128,16 @@ def trained_model(
     >>> bl.trained_model(bl.mlp, problem, history).predict(problem.x_test, verbose=0).shape
     (500, 3)
     """
-    last, n_replicates = int(history.sizes["epoch"]), int(history.sizes["replicate"])
+    n_replicates, n_epochs = history.sizes["replicate"], history.sizes.get("epoch", 0)
     replicate = whole_number("replicate", replicate, minimum=0, maximum=n_replicates - 1)
-    epoch = last if epoch is None else whole_number("epoch", epoch, minimum=0, maximum=last)
-    name = {last: "weights", 0: "initial_weights"}.get(epoch, "epoch_weights")
+    name = "weights"
+    if epoch is not None:
+        epoch = whole_number("epoch", epoch, minimum=0, maximum=n_epochs)
+        name = {0: "initial_weights", n_epochs: "weights"}.get(epoch, "epoch_weights")
     if name not in history:
         needed = "final" if name == "weights" else "epochs"
         raise ValueError(
-            f"history: expected the weights after epoch {epoch}, which fit keeps with "
+            f"history: expected {name}, which fit keeps with "
             f"keep_weights={needed!r}; received the variables {', '.join(history.data_vars)}."
         )
     kept = history[name].isel(replicate=replicate)

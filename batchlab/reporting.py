@@ -33,11 +33,11 @@ def run_report(*histories: xr.Dataset) -> str:
     ]
     for history in histories:
         settings = history.attrs
-        updates = settings["replicates"] * settings["epochs"] * settings["updates_per_epoch"]
+        updates = settings["replicates"] * settings["updates"]
         lines.append(
             f"batch size {settings['batch_size']}: {settings['replicates']} x "
-            f"{settings['epochs']} epochs, compiling {settings['compile_seconds']:.2f} s, training "
-            f"{settings['training_seconds']:.2f} s, "
+            f"{settings['updates']} updates, compiling {settings['compile_seconds']:.2f} s, "
+            f"training {settings['training_seconds']:.2f} s, "
             f"{settings['training_seconds'] / updates * 1e6:.2f} microseconds an update"
         )
     alive = time.time() - psutil.Process().create_time()

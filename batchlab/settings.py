@@ -1,11 +1,13 @@
 """The settings of a training: checked, with what was left open filled in."""
 
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import joblib
 
 from batchlab._checks import LARGEST_SEED, choice, shown, whole_number
 from batchlab._tensorflow import device_name
+from batchlab.budgets import Budget, checked_budget
 from batchlab.data import Problem
 
 
@@ -13,23 +15,46 @@ from batchlab.data import Problem
 class Settings:
     """The checked settings of a training."""
 
-    batch_size: int
-    epochs: int
+    budget: Budget
     replicates: int
     seed: int
     keep_weights: str
     device: str
     threads: int
 
+    @property
+    def batch_size(self) -> int:
+        """Samples per update."""
+        return self.budget.batch_size
+
+    @property
+    def seeds(self) -> range:
+        """Seeds of the replicates."""
+        return range(self.seed, self.seed + self.replicates)
+
     def attributes(self) -> dict:
         """Return what a history says of it; the device by the name that `fit` takes."""
-        return {**asdict(self), "device": self.device.strip("/").split(":")[0].lower()}
+        budget = self.budget
+        return {
+            "batch_size": budget.batch_size,
+            **({"epochs": budget.amount} if budget.held == "epochs" else {}),
+            "updates": budget.updates,
+            "updates_per_epoch": budget.updates_per_epoch,
+            "replicates": self.replicates,
+            "seed": self.seed,
+            "keep_weights": self.keep_weights,
+            "device": self.device.strip("/").split(":")[0].lower(),
+            "threads": self.threads,
+        }
 
 
 def checked_settings(
     problem: Problem,
+    *,
     batch_size: int | str,
-    epochs: int,
+    epochs: int | None,
+    updates: int | None,
+    records: int | Sequence[int] | None,
     replicates: int,
     seed: int,
     keep_weights: str,
@@ -40,7 +65,7 @@ def checked_settings(
 
     Parameters
     ----------
-    problem, batch_size, epochs, replicates, seed, keep_weights, device, threads
+    problem, batch_size, epochs, updates, records, replicates, seed, keep_weights, device, threads
         As `batchlab.fit` takes them.
 
     Returns
@@ -55,7 +80,9 @@ def checked_settings(
     if not isinstance(problem, Problem):
         raise TypeError(f"problem: expected a batchlab Problem, received {shown(problem)}.")
     batch_size = checked_batch_size(batch_size, problem.n_train)
-    epochs = whole_number("epochs", epochs, minimum=1)
+    budget = checked_budget(
+        batch_size, problem.n_train, epochs=epochs, updates=updates, records=records
+    )
     replicates = whole_number("replicates", replicates, minimum=1, maximum=LARGEST_SEED + 1)
     seed = whole_number("seed", seed, minimum=0, maximum=LARGEST_SEED + 1 - replicates)
     choice("keep_weights", keep_weights, ("final", "epochs", "none"))
@@ -63,7 +90,7 @@ def checked_settings(
     if threads is None:
         threads = joblib.cpu_count() if place == "/CPU:0" else 1
     threads = whole_number("threads", threads, minimum=1)
-    return Settings(batch_size, epochs, replicates, seed, keep_weights, place, threads)
+    return Settings(budget, replicates, seed, keep_weights, place, threads)
 
 
 def checked_batch_size(batch_size: int | str, n_train: int) -> int:

@@ -1,14 +1,17 @@
 """Training of replicates: groups side by side in threads, in pieces of a fraction of a second."""
 
+import itertools
 import threading
 import time
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from batchlab._tensorflow import tf
+from batchlab.budgets import Budget, Segment
 from batchlab.compiling import Program
 from batchlab.progress import progress_bar
 from batchlab.shuffling import next_orders, order_generator
@@ -23,12 +26,12 @@ class Outcome:
 
     Attributes
     ----------
-    metrics : ndarray of shape (replicates, epochs, 6)
-        METRICS after each epoch.
+    metrics : ndarray of shape (replicates, records, 6)
+        METRICS at each record.
     trainable, non_trainable : lists of ndarray of shape (replicates, *variable.shape)
         The model's variables at the end.
-    weights : ndarray of shape (replicates, epochs, n_parameters) or None
-        After each epoch, if they are kept.
+    weights : ndarray of shape (replicates, records, n_parameters) or None
+        At each record, if they are kept.
     """
 
     metrics: np.ndarray
@@ -51,7 +54,7 @@ def train_replicates(
     states: tuple[list[np.ndarray], list[np.ndarray], list[np.ndarray]],
     seeds: Sequence[int],
     *,
-    epochs: int,
+    budget: Budget,
     threads: int,
     description: str,
     show_progress: bool | None,
@@ -67,7 +70,8 @@ def train_replicates(
         What the trainable variables, the model's others and the optimizer's start from.
     seeds : sequence of int
         Of the replicates' orders.
-    epochs, threads : int
+    budget : Budget
+    threads : int
     description : str
         For the progress bar.
     show_progress : bool or None
@@ -88,8 +92,7 @@ def train_replicates(
         _Task(np.array([r if r < replicates else start for r in range(start, start + group)]))
         for start in starts
     ]
-    an_epoch = program.shape.full_updates + program.shape.partial_updates
-    updates = an_epoch * epochs * group * len(tasks)
+    updates = budget.updates * group * len(tasks)
     halt = threading.Event()
     with tf.device(program.device):
         tensors = tf.nest.map_structure(tf.constant, data)
@@ -97,7 +100,7 @@ def train_replicates(
     def work(task: _Task) -> Outcome:
         own = tf.nest.map_structure(lambda values: values[task.places], states)
         with tf.device(program.device):
-            return _GroupTraining(program, tensors, own, seeds, task, halt).train(epochs)
+            return _GroupTraining(program, tensors, own, seeds, task, halt).train(budget)
 
     with (
         progress_bar(updates, unit="update", description=description, show=show_progress) as bar,
@@ -143,20 +146,27 @@ class _GroupTraining:
         self._generators = [order_generator(seeds[place]) for place in task.places]
         self._updates_a_piece = 1
 
-    def train(self, epochs: int) -> Outcome:
+    def train(self, budget: Budget) -> Outcome:
         shape = self._program.shape
         rows, weights = [], []
-        for begin in range(0, epochs, shape.capacity):
-            count = min(shape.capacity, epochs - begin)
+        for chunk, segments in itertools.groupby(
+            budget.segments(), lambda segment: segment.epoch // shape.capacity
+        ):
+            first = chunk * shape.capacity
+            count = min(shape.capacity, budget.epochs_begun - first)
             orders = tf.constant(self._next_orders(count))
-            for finished_rows, finished_weights in self._pieces(orders, count):
-                rows.append(finished_rows)
-                weights.append(finished_weights)
+            own = (segment._replace(epoch=segment.epoch - first) for segment in segments)
+            for new_rows, new_weights in self._pieces(orders, own):
+                rows.append(new_rows)
+                weights.append(new_weights)
 
         def with_replicates(values: np.ndarray, axis: int) -> np.ndarray:
             return np.expand_dims(values, axis) if shape.group == 1 else values
 
         metrics = np.moveaxis(with_replicates(np.concatenate(rows), 2), 2, 0)
+        # The first two came as sums over the samples since the record before.
+        samples = np.diff(budget.samples(), prepend=0).astype(metrics.dtype)
+        metrics[:, :, :2] /= samples[:, None]
         kept = None
         if shape.keep_weights:
             kept = np.moveaxis(with_replicates(np.concatenate(weights), 1), 1, 0)
@@ -172,29 +182,50 @@ class _GroupTraining:
             orders[:count, place] = next_orders(generator, shape.n_train, count)
         return orders[:, 0] if shape.group == 1 else orders
 
-    def _pieces(self, orders: tf.Tensor, count: int):
-        """Train on `count` epochs of orders; yield the rows and weights of those that ended."""
-        full = self._program.shape.full_updates
-        first = start = 0
-        while first < count:
+    def _pieces(self, orders: tf.Tensor, segments: Iterable[Segment]):
+        """Train on the segments of a chunk of orders; yield the rows and weights of records."""
+        left = deque(segments)
+        while left:
             if self._halt.is_set():
                 raise InterruptedError("training was stopped")
-            if start == 0 and self._updates_a_piece >= full:
-                epochs, stop = min(self._updates_a_piece // full, count - first), full
-            else:
-                epochs, stop = 1, min(start + self._updates_a_piece, full)
-            finish = stop == full
+            piece = self._next_piece(left)
+            table = np.zeros((self._program.shape.capacity, len(Segment._fields)), "int32")
+            table[: len(piece)] = piece
             begin = time.perf_counter()
-            whole = (tf.constant(value, "int32") for value in (first, epochs, start, stop))
             self._states, self._sums, rows, weights = self._program.run(
-                self._states, self._sums, self._data, orders, *whole, tf.constant(finish)
+                self._states,
+                self._sums,
+                self._data,
+                orders,
+                tf.constant(table),
+                tf.constant(len(piece)),
             )
-            ended = epochs if finish else 0
-            yield rows[:ended].numpy(), weights[:ended].numpy()
-            updates = epochs * (stop - start)
+            recorded = [place for place, segment in enumerate(piece) if segment.record]
+            yield rows.numpy()[recorded], weights.numpy()[recorded]
+            updates = sum(segment.stop - segment.start + segment.partial for segment in piece)
             self._follow_clock(updates, time.perf_counter() - begin)
-            self._task.updates += updates + ended * self._program.shape.partial_updates
-            first, start = first + ended, 0 if finish else stop
+            self._task.updates += updates
+
+    def _next_piece(self, left: deque[Segment]) -> list[Segment]:
+        """Take from `left` as many updates as a piece shall have, by dividing a segment if need be.
+
+        Where a training is divided changes no number.
+        """
+        piece, updates = [], 0
+        while left and len(piece) < self._program.shape.capacity:
+            segment = left.popleft()
+            room = self._updates_a_piece - updates
+            if segment.stop - segment.start > room:
+                if piece:
+                    left.appendleft(segment)
+                else:
+                    middle = segment.start + room
+                    piece = [segment._replace(stop=middle, partial=False, record=False)]
+                    left.appendleft(segment._replace(start=middle))
+                break
+            piece.append(segment)
+            updates += segment.stop - segment.start
+        return piece
 
     def _follow_clock(self, updates: int, seconds: float) -> None:
         """Size the next piece by the time that the last one took; numbers do not change."""

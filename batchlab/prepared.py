@@ -1,0 +1,223 @@
+"""A training made ready: its model, its compiled program, the states it starts from."""
+
+import copy
+import time
+
+import numpy as np
+import psutil
+import xarray as xr
+
+from batchlab._checks import shown
+from batchlab._tensorflow import floatx, keras
+from batchlab.compiling import program_for
+from batchlab.data import Problem
+from batchlab.history import (
+    as_dataset,
+    optimizer_attributes,
+    problem_attributes,
+    version_attributes,
+)
+from batchlab.program import Shape
+from batchlab.replicas import Build, flat_weights, initial_variables, n_outputs
+from batchlab.settings import Settings
+from batchlab.workers import Outcome, train_replicates
+
+Starts = tuple[list[np.ndarray], list[np.ndarray]]
+
+
+class Training:
+    """What `fit` does, in steps: trace, compile, draw, train.
+
+    Compiling leaves Python free, so it can go on in another thread; the rest uses Keras's
+    process-wide settings.
+
+    Parameters
+    ----------
+    build : callable
+        Problem -> keras.Model.
+    problem : Problem
+    run : Settings
+    optimizer : type, dict
+        From `batchlab.optimizers.settings_of`.
+    loss : keras.losses.Loss or None
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the model or the loss cannot be trained on the problem, or the weights do not fit into
+        memory.
+    """
+
+    def __init__(
+        self,
+        build: Build,
+        problem: Problem,
+        run: Settings,
+        optimizer: tuple[type, dict],
+        loss: keras.losses.Loss | None,
+    ):
+        self._build, self._problem, self._run, self._optimizer = build, problem, run, optimizer
+        self.model, *self._first = initial_variables(build, problem, run.seeds[:1])
+        _check_policy(self.model)
+        self._dtype = self.model.trainable_variables[0].dtype
+        _check_memory(run, self.model.count_params(), self._dtype)
+        self.loss = _checked_loss(loss, n_outputs(self.model, problem), self._dtype)
+        self._program = None
+        self._compile_seconds = 0.0
+
+    def trace(self) -> None:
+        """Find or make the program that trains the model, not yet compiled."""
+        shape = Shape(
+            batch_size=self._run.batch_size,
+            n_train=self._problem.n_train,
+            n_test=self._problem.n_test,
+            feature_shape=self._problem.feature_shape,
+            keep_weights=self._run.keep_weights == "epochs",
+            dtype=self._dtype,
+        )
+        self._program = program_for(
+            self.model,
+            self.loss,
+            self._optimizer,
+            shape,
+            replicates=self._run.replicates,
+            threads=self._run.threads,
+            device=self._run.device,
+        )
+
+    def compile(self) -> None:
+        """Make XLA compile the program, unless it has."""
+        self._compile_seconds = self._program.compile()
+
+    def draw(self, *, show_progress: bool | None = None) -> Starts:
+        """Return the values that the model's variables start from in each replicate.
+
+        Returns
+        -------
+        trainable, non_trainable : lists of ndarray of shape (replicates, *variable.shape)
+        """
+        if self._run.replicates == 1:
+            return tuple(self._first)
+        _, *others = initial_variables(
+            self._build, self._problem, self._run.seeds[1:], show_progress=show_progress
+        )
+        return tuple(
+            [np.concatenate(pair) for pair in zip(*parts, strict=True)]
+            for parts in zip(self._first, others, strict=True)
+        )
+
+    def starts_like(self, starts: Starts) -> bool:
+        """Return whether the first replicate of `starts` is this training's, to the last bit."""
+        return all(
+            len(own) == len(given)
+            and all(np.array_equal(a[0], b[0]) for a, b in zip(own, given, strict=True))
+            for own, given in zip(self._first, starts, strict=True)
+        )
+
+    def train(self, starts: Starts, *, show_progress: bool | None = None) -> xr.Dataset:
+        """Return the history of all replicates, as `fit` describes it.
+
+        Parameters
+        ----------
+        starts : two lists of ndarray
+            From `draw`.
+        show_progress : bool or None
+        """
+        run, problem = self._run, self._problem
+        slots = self._program.initial_slots(self._optimizer[1]["learning_rate"])
+        states = (*starts, [np.stack([value] * run.replicates) for value in slots])
+        begin = time.perf_counter()
+        outcome = train_replicates(
+            self._program,
+            _data(problem, self._dtype),
+            states,
+            run.seeds,
+            budget=run.budget,
+            threads=run.threads,
+            description=f"batch size {run.batch_size}",
+            show_progress=show_progress,
+        )
+        training_seconds = time.perf_counter() - begin
+        history = as_dataset(outcome, run.budget, run.seeds)
+        _add_weights(history, run, self.model, starts, outcome)
+        history.attrs = {
+            **problem_attributes(problem),
+            **run.attributes(),
+            **optimizer_attributes(*self._optimizer),
+            "loss_function": type(self.loss).__name__,
+            "n_parameters": self.model.count_params(),
+            "dtype": self._dtype,
+            "compile_seconds": self._compile_seconds,
+            "training_seconds": training_seconds,
+            **version_attributes(),
+        }
+        return history
+
+
+def _checked_loss(loss: object, outputs: int, dtype: str) -> keras.losses.Loss:
+    """Return a copy of the loss whose own arithmetic is in the type of the run."""
+    if loss is None:
+        with floatx(dtype):
+            losses = keras.losses
+            return (
+                losses.BinaryCrossentropy()
+                if outputs == 1
+                else losses.SparseCategoricalCrossentropy()
+            )
+    if not isinstance(loss, keras.losses.Loss):
+        raise TypeError(
+            "loss: expected a Keras loss such as keras.losses.CategoricalCrossentropy() or None, "
+            f"received {shown(loss)}."
+        )
+    if loss.reduction not in ("sum_over_batch_size", "mean", "mean_with_sample_weight"):
+        raise ValueError(
+            "loss: expected one that is a mean over samples (reduction='sum_over_batch_size'), "
+            f"received reduction={loss.reduction!r}."
+        )
+    loss = copy.copy(loss)
+    # Keras has no public way to change them, and a loss's settings may not all be in its config.
+    loss._dtype_policy = keras.DTypePolicy(dtype)
+    loss._dtype = dtype
+    return loss
+
+
+def _check_policy(model: keras.Model) -> None:
+    policies = {layer.dtype_policy.name for layer in model._flatten_layers()}
+    if "mixed_float16" in policies:
+        raise ValueError(
+            "build: expected a model in float64, float32 or mixed_bfloat16, received one in "
+            "mixed_float16, which Keras trains with a loss scale that adapts."
+        )
+
+
+def _add_weights(
+    history: xr.Dataset, run: Settings, model: keras.Model, starts: Starts, outcome: Outcome
+) -> None:
+    if run.keep_weights != "none":
+        final = flat_weights(model, outcome.trainable, outcome.non_trainable)
+        history["weights"] = ("replicate", "parameter"), final
+    if run.keep_weights == "epochs":
+        history["initial_weights"] = ("replicate", "parameter"), flat_weights(model, *starts)
+        dimensions = "replicate", run.budget.dimension, "parameter"
+        history["epoch_weights"] = dimensions, outcome.weights
+
+
+def _check_memory(run: Settings, parameters: int, dtype: str) -> None:
+    # Beside what is kept: initial and current weights, optimizer state, and joining of groups,
+    # measured as six to seven sets of weights.
+    records = len(run.budget.records)
+    kept = {"none": 0, "final": 1, "epochs": 2 * (records + 1)}[run.keep_weights]
+    needed = (7 + kept) * run.replicates * parameters * np.dtype(dtype).itemsize
+    free = psutil.virtual_memory().available
+    if needed > free:
+        raise ValueError(
+            f"replicates, keep_weights: expected the weights to fit into the {free / 1e9:.1f} GB "
+            f"of free memory, received {run.replicates} replicates of {parameters} weights over "
+            f"{records} records, which need {needed / 1e9:.1f} GB with {run.keep_weights!r}."
+        )
+
+
+def _data(problem: Problem, dtype: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return training and test samples as one array, and their labels."""
+    x = np.concatenate([problem.x_train, problem.x_test], dtype=dtype)
+    return x, np.concatenate([problem.y_train, problem.y_test], dtype="int32", casting="same_kind")
