@@ -1,90 +1,74 @@
-"""What a history says in numbers: final metrics of the replicates, with intervals."""
+"""What histories and sweeps say in numbers: final metrics of the replicates, with intervals."""
 
-import warnings
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
 import xarray as xr
-from scipy import stats
 
 from batchlab._checks import choice
+from batchlab.intervals import over_replicates
+from batchlab.records import BUDGETS, finite, grid_dimensions, record_dimension
+from batchlab.targets import ACCURACIES, time_to_target
 
-CONFIDENCE = 0.95
-RESAMPLES = 1999
 FINAL_METRICS = ("train_accuracy", "val_accuracy", "train_loss", "val_loss")
 
 
-class Interval(NamedTuple):
-    """A mean and its confidence interval; arrays where it is of several quantities."""
-
-    mean: np.ndarray
-    low: np.ndarray
-    high: np.ndarray
-
-
-def mean_interval(values: np.ndarray) -> Interval:
-    """Return the mean over replicates and its 95 % confidence interval.
-
-    Bias-corrected and accelerated bootstrap over the replicates, 1,999 resamples, always the same
-    ones, so that the interval repeats.
-
-    Parameters
-    ----------
-    values : ndarray of shape (replicates, ...)
-
-    Returns
-    -------
-    Interval
-        Arrays of shape (...). The bounds are NaN for fewer than two replicates, and equal to the
-        mean where all replicates are equal.
-
-    References
-    ----------
-    Efron, "Better bootstrap confidence intervals", 1987, section 3.
-    """
-    values = np.asarray(values, dtype="float64")
-    if len(values) == 0:
-        nothing = np.full(values.shape[1:], np.nan)
-        return Interval(nothing, nothing, nothing)
-    mean = values.mean(axis=0)
-    if len(values) == 1:
-        return Interval(mean, np.full_like(mean, np.nan), np.full_like(mean, np.nan))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", stats.DegenerateDataWarning)
-        warnings.simplefilter("ignore", RuntimeWarning)  # 0/0 of the acceleration, same cause
-        found = stats.bootstrap(
-            (values,),
-            np.mean,
-            axis=0,
-            vectorized=True,
-            confidence_level=CONFIDENCE,
-            n_resamples=RESAMPLES,
-            batch=max(1, 2_000_000 // values.size),
-            rng=np.random.default_rng(0),
-        ).confidence_interval
-    equal = np.isnan(found.low) | np.isnan(found.high)
-    return Interval(mean, np.where(equal, mean, found.low), np.where(equal, mean, found.high))
-
-
 def diverged(history: xr.Dataset) -> xr.DataArray:
-    """Return which replicates have a loss that is not finite after some epoch.
+    """Return which replicates have a loss that is not finite in some record.
 
     Parameters
     ----------
     history : xarray.Dataset
-        From `batchlab.fit`.
+        From `batchlab.fit` or `batchlab.sweep`.
 
     Returns
     -------
-    xarray.DataArray of bool, dimension replicate
+    xarray.DataArray of bool, dimensions (grid…, replicate)
     """
-    losses = history[["loss", "train_loss", "val_loss"]].to_array()
-    return ~np.isfinite(losses).all(["variable", "epoch"])
+    return ~finite(history).all(record_dimension(history))
 
 
-def evaluate(history: xr.Dataset) -> pd.DataFrame:
-    """Return the metrics after the last epoch over the replicates.
+def final_values(history: xr.Dataset, metric: str) -> xr.DataArray:
+    """Return a metric in the last record; NaN for replicates that diverged.
+
+    Parameters
+    ----------
+    history : xarray.Dataset
+        From `batchlab.fit` or `batchlab.sweep`.
+    metric : {"train_accuracy", "val_accuracy", "train_loss", "val_loss"}
+
+    Returns
+    -------
+    xarray.DataArray, dimensions (grid…, replicate)
+    """
+    return _sound(history, metric).isel({record_dimension(history): -1}, drop=True)
+
+
+def late_variance(history: xr.Dataset, metric: str) -> xr.DataArray:
+    """Return a metric's variance over the last quarter of the records, within each replicate.
+
+    Parameters
+    ----------
+    history : xarray.Dataset
+        From `batchlab.fit` or `batchlab.sweep`.
+    metric : {"train_accuracy", "val_accuracy", "train_loss", "val_loss"}
+
+    Returns
+    -------
+    xarray.DataArray, dimensions (grid…, replicate)
+        NaN for replicates that diverged, 0 where the last quarter is one record.
+    """
+    record = record_dimension(history)
+    late = slice(-max(history.sizes[record] // 4, 1), None)
+    with np.errstate(over="ignore", invalid="ignore"):  # losses about to diverge, squared
+        return _sound(history, metric).isel({record: late}).var(record, skipna=False)
+
+
+def evaluate(
+    history: xr.Dataset, *, metric: str | None = None, target: float | None = None
+) -> pd.DataFrame:
+    """Return the metrics in the last record over the replicates, in every cell of a sweep.
 
     Replicates that diverged have no final metrics: they are counted, and the other columns are
     over those that did not.
@@ -92,16 +76,36 @@ def evaluate(history: xr.Dataset) -> pd.DataFrame:
     Parameters
     ----------
     history : xarray.Dataset
-        From `batchlab.fit`.
+        From `batchlab.fit` or `batchlab.sweep`.
+    metric : {"train_accuracy", "val_accuracy", "train_loss", "val_loss"} or None
+        The only metric; None is all of them.
+    target : float or None
+        An accuracy between 0 and 1, to be told also how many replicates hold it, and since when.
 
     Returns
     -------
     pandas.DataFrame
         A row for each of `train_accuracy`, `val_accuracy` (test samples), `train_loss` and
-        `val_loss`; columns `mean`, `low` and `high` (95 % interval of the mean, see
-        `mean_interval`), `std`, `min` and `max` over the replicates, `unsettled` (standard
-        deviation over the last quarter of the epochs, mean over the replicates), `replicates` (all
-        of them) and `diverged`.
+        `val_loss`, in each cell of the grid: the index is (grid…, metric), or the grid alone where
+        `metric` is given; for a history `metric`. Columns:
+
+        - `mean`, `low` and `high` (95 % interval of the mean, see `mean_interval`), `std`, `min`
+          and `max` over the replicates;
+        - `unsettled` and `variance`, both of a replicate against itself: its standard deviation,
+          and its variance, over the last quarter of the records, mean over the replicates. The
+          first is in the units of the metric. The second is what theories of the noise of
+          gradients speak of; the mean of squares, so that the replicates which swing most weigh
+          most, and not the square of `unsettled` but that or more;
+        - `replicates` (all of them) and `diverged`;
+        - with a target `held`, how many replicates are at it to the end, and what these had spent
+          by the record since which they are (see `time_to_target`), mean and 95 % interval:
+          `epoch`, `epoch_low`, `epoch_high`, the same for `update`, `sample` and `second`.
+          Missing for losses, and NaN where no replicate holds it.
+
+    Raises
+    ------
+    ValueError
+        If `metric` is another or `target` is not between 0 and 1.
 
     Examples
     --------
@@ -110,25 +114,30 @@ def evaluate(history: xr.Dataset) -> pd.DataFrame:
     >>> int(bl.evaluate(history).loc["val_accuracy", "replicates"])
     3
     """
-    lost = diverged(history).to_numpy()
-    rows = {}
-    for name in FINAL_METRICS:
-        curves = history[name].transpose("replicate", "epoch").to_numpy()[~lost]
-        final, late = curves[:, -1], curves[:, -max(curves.shape[1] // 4, 1) :]
-        mean, low, high = mean_interval(final)
-        sound = len(final) > 0
-        rows[name] = {
-            "mean": float(mean),
-            "low": float(low),
-            "high": float(high),
-            "std": final.std(ddof=1) if len(final) > 1 else np.nan,
-            "min": final.min() if sound else np.nan,
-            "max": final.max() if sound else np.nan,
-            "unsettled": late.std(axis=1).mean() if sound else np.nan,
-            "replicates": len(lost),
-            "diverged": int(lost.sum()),
-        }
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("metric")
+    if metric is not None:
+        choice("metric", metric, FINAL_METRICS)
+    metrics = FINAL_METRICS if metric is None else (metric,)
+    final = _of_each(metrics, lambda name: final_values(history, name))
+    late = _of_each(metrics, lambda name: late_variance(history, name))
+    mean = final.mean("replicate")
+    spare = (final.count("replicate") - 1).where(lambda count: count > 0)
+    table = over_replicates(final).assign(
+        std=np.sqrt(((final - mean) ** 2).sum("replicate") / spare),
+        min=final.min("replicate"),
+        max=final.max("replicate"),
+        unsettled=np.sqrt(late).mean("replicate"),
+        variance=late.mean("replicate"),
+        replicates=history.sizes["replicate"],
+        diverged=diverged(history).sum("replicate"),
+    )
+    if target is not None:
+        table = table.assign(_budgets_to(history, target, metrics))
+    grid = grid_dimensions(history)
+    if metric is not None and grid:
+        table = table.isel(metric=0, drop=True)
+    order = [*grid, *(["metric"] if "metric" in table.dims else [])]
+    found = table.to_dataframe(dim_order=order)
+    return found if target is None else found.astype({"held": "Int64"})
 
 
 def evaluate_each(histories: dict[str, xr.Dataset], metric: str) -> pd.DataFrame:
@@ -151,7 +160,9 @@ def evaluate_each(histories: dict[str, xr.Dataset], metric: str) -> pd.DataFrame
         If `metric` is another.
     """
     choice("metric", metric, FINAL_METRICS)
-    rows = {name: evaluate(history).loc[metric] for name, history in histories.items()}
+    rows = {
+        name: evaluate(history, metric=metric).loc[metric] for name, history in histories.items()
+    }
     table = pd.DataFrame.from_dict(rows, orient="index").rename_axis(metric)
     return table.astype({"replicates": int, "diverged": int})
 
@@ -178,14 +189,13 @@ def locate(history: xr.Dataset, **published: float) -> pd.DataFrame:
     ValueError
         If a name is another.
     """
-    sound = history.isel(replicate=~diverged(history).to_numpy())
     rows = {}
     for name, value in published.items():
         if name not in FINAL_METRICS:
             raise ValueError(
                 f"published: expected any of {', '.join(FINAL_METRICS)}, received {name!r}."
             )
-        final = sound[name].isel(epoch=-1).to_numpy()
+        final = final_values(history, name).dropna("replicate").to_numpy()
         low, high = np.quantile(final, [0.025, 0.975]) if final.size else (np.nan, np.nan)
         rows[name] = {
             "published": value,
@@ -198,60 +208,37 @@ def locate(history: xr.Dataset, **published: float) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("metric")
 
 
-def seconds_per_replicate(history: xr.Dataset) -> float:
-    """Return the training time of a history divided by its replicates, compiling left out.
-
-    Parameters
-    ----------
-    history : xarray.Dataset
-        From `batchlab.fit`.
-
-    Returns
-    -------
-    float
-        Seconds. Replicates are trained side by side, so one alone takes longer than this.
-    """
-    return float(history.attrs["training_seconds"]) / history.sizes["replicate"]
+def _sound(history: xr.Dataset, metric: str) -> xr.DataArray:
+    """Return a metric's records as floats, NaN for replicates that diverged."""
+    lost = diverged(history)
+    values = history[metric].reset_coords(drop=True).astype("float64")
+    return values.transpose(*lost.dims, ...).where(~lost)
 
 
-def first_reached(histories: dict[str, xr.Dataset], target: float) -> pd.DataFrame:
-    """Return when the test accuracy first reached a target, after how much of each budget.
+def _of_each(metrics: Sequence[str], values: Callable[[str], xr.DataArray]) -> xr.DataArray:
+    """Return the values of several metrics along a dimension `metric`."""
+    return xr.concat(
+        [values(name) for name in metrics], pd.Index(metrics, name="metric"), coords="minimal"
+    )
 
-    Accuracy is known after whole epochs only, so a run of many updates an epoch may have reached
-    the target earlier than this says.
 
-    Parameters
-    ----------
-    histories : dict of str to xarray.Dataset
-        By the name that each row shall have.
-    target : float
-        Share of the test samples classified right, between 0 and 1.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Columns `reached` (how many replicates did at all), and the means over these of the
-        `epochs`, `updates`, `samples` and `seconds` (per replicate, compiling left out) until then.
-
-    Raises
-    ------
-    ValueError
-        If the target is not between 0 and 1.
-    """
-    if not 0 < target < 1:
-        raise ValueError(f"target: expected an accuracy between 0 and 1, received {target!r}.")
-    rows = {}
-    for name, history in histories.items():
-        there = history["val_accuracy"].transpose("replicate", "epoch").to_numpy() >= target
-        first = there[there.any(axis=1)].argmax(axis=1)
-        epochs = history["epoch"].to_numpy()[first].mean() if first.size else np.nan
-        updates = epochs * history.attrs["updates_per_epoch"]
-        seconds = epochs * seconds_per_replicate(history) / history.sizes["epoch"]
-        rows[name] = {
-            "reached": f"{first.size} of {len(there)}",
-            "epochs": epochs,
-            "updates": updates,
-            "samples": epochs * history.attrs["n_train"],
-            "seconds": seconds,
+def _budgets_to(history: xr.Dataset, target: float, metrics: Sequence[str]) -> xr.Dataset:
+    """Return how many replicates hold a target, and the budgets spent by then with intervals."""
+    never = time_to_target(history, target).where(False)
+    times = xr.concat(
+        [
+            time_to_target(history, target, metric=name) if name in ACCURACIES else never
+            for name in metrics
+        ],
+        pd.Index(metrics, name="metric"),
+    )
+    known = times["metric"].isin(ACCURACIES)
+    columns = {"held": times["epoch"].count("replicate").where(known)}
+    for budget in BUDGETS:
+        found = over_replicates(times[budget])
+        columns |= {
+            budget: found["mean"],
+            f"{budget}_low": found["low"],
+            f"{budget}_high": found["high"],
         }
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis(f"test accuracy {target:g}")
+    return xr.Dataset(columns)

@@ -4,36 +4,28 @@ Imports neither TensorFlow nor Keras. Every function takes the axes to draw on, 
 ones, and returns the axes.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
-import matplotlib.pyplot as plt
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
+from batchlab._axes import panel_axes
 from batchlab._checks import choice
-from batchlab._style import COLORS, LINE_STYLES, axes_or_new, cycled
-from batchlab.evaluation import (
-    FINAL_METRICS,
-    diverged,
-    evaluate,
-    mean_interval,
-    seconds_per_replicate,
+from batchlab._curves import (
+    BUDGETS,
+    METRIC_LABELS,
+    PART_LABELS,
+    PARTS,
+    band_caption,
+    draw_ceilings,
+    draw_curves,
+    split,
 )
-
-PARTS = {"train": "train_", "test": "val_", "reported": ""}
-PART_LABELS = {"train": "training set", "test": "test set", "reported": "reported by Keras's fit"}
-METRIC_LABELS = {
-    "accuracy": "accuracy (share classified right)",
-    "loss": "cross-entropy (nats per sample)",
-}
-BUDGETS = {
-    "epoch": "epochs (passes over the training set)",
-    "update": "updates of the weights",
-    "sample": "samples seen",
-    "second": "seconds per replicate (compiling left out)",
-}
+from batchlab._style import COLORS, axes_or_new, cycled
+from batchlab.evaluation import FINAL_METRICS, diverged, evaluate, final_values
+from batchlab.records import has_setting, record_dimension, setting
 
 
 def plot_learning_curves(
@@ -75,18 +67,20 @@ def plot_learning_curves(
         choice("parts", part, tuple(PARTS))
     ax = axes_or_new(ax)
     for place, part in enumerate(parts):
-        _draw_curves(ax, history, metric, x, part, PART_LABELS[part], place)
+        draw_curves(ax, history, metric, x, part, PART_LABELS[part], place)
     if metric == "accuracy":
-        _draw_ceilings(ax, [history], parts)
-    settings = history.attrs
-    rate = f", learning rate {settings['learning_rate']:g}" if "learning_rate" in settings else ""
+        draw_ceilings(ax, [history], parts)
+    problem, batch_size = (setting(history, name).item() for name in ("problem", "batch_size"))
+    rate = ""
+    if has_setting(history, "learning_rate"):
+        rate = f", learning rate {setting(history, 'learning_rate').item():g}"
     ax.set(
         xlabel=BUDGETS[x],
         ylabel=METRIC_LABELS[metric],
-        title=f"{settings['problem']}, batch size {settings['batch_size']}{rate}",
+        title=f"{problem}, batch size {batch_size}{rate}",
     )
     ax.xaxis.set_major_locator(MaxNLocator(integer=x != "second"))
-    ax.legend(title=_band_caption(history), fontsize="small", title_fontsize="small")
+    ax.legend(title=band_caption(history), fontsize="small", title_fontsize="small")
     return ax
 
 
@@ -126,30 +120,16 @@ def plot_comparison(
     choice("part", part, tuple(PARTS))
     for budget in budgets:
         choice("budgets", budget, tuple(BUDGETS))
-    if not 0 < len(budgets) <= (len(budgets) if axes is None else np.size(axes)):
-        raise ValueError(
-            "budgets, axes: expected at least one budget and axes for each, received "
-            f"{len(budgets)} budgets and {'no' if axes is None else np.size(axes)} axes."
-        )
-    if axes is None:
-        columns = min(len(budgets), 2)
-        rows = -(-len(budgets) // columns)
-        size = (5.6 * columns, 3.9 * rows)
-        _, axes = plt.subplots(
-            rows, columns, figsize=size, sharey=True, squeeze=False, layout="constrained"
-        )
-        for spare in axes.flat[len(budgets) :]:
-            spare.remove()
-    axes = np.ravel(axes)[: len(budgets)]
+    axes = panel_axes("budget", len(budgets), 2, (5.6, 3.9), axes, sharey=True)
     for ax, budget in zip(axes, budgets, strict=True):
         for place, (name, history) in enumerate(histories.items()):
-            _draw_curves(ax, history, metric, budget, part, name, place, single=False)
+            draw_curves(ax, history, metric, budget, part, name, place, single=False)
         if metric == "accuracy":
-            _draw_ceilings(ax, histories.values(), [part])
+            draw_ceilings(ax, histories.values(), [part])
         ax.set(xlabel=BUDGETS[budget], xscale="linear" if budget == "epoch" else "log")
         ax.set_ylabel(f"{METRIC_LABELS[metric]}\n{PART_LABELS[part]}")
     axes[0].legend(
-        title=_band_caption(*histories.values(), single=False),
+        title=band_caption(*histories.values(), single=False),
         fontsize="small",
         title_fontsize="small",
     )
@@ -189,10 +169,10 @@ def plot_replicates(
     for place, (name, history) in enumerate(histories.items()):
         color = cycled(COLORS, place)
         lost = diverged(history).to_numpy()
-        final = history[metric].isel(epoch=-1).to_numpy()[~lost]
+        final = final_values(history, metric).dropna("replicate").to_numpy()
         across = place + np.linspace(-0.25, 0.05, max(len(final), 2))[: len(final)]
         ax.plot(across, np.sort(final), ".", color=color, alpha=0.6)
-        row = evaluate(history).loc[metric]
+        row = evaluate(history, metric=metric).loc[metric]
         reach = [[row["mean"] - row["low"]], [row["high"] - row["mean"]]]
         ax.errorbar(
             place + 0.15, row["mean"], np.nan_to_num(reach), fmt="D", color=color, capsize=5
@@ -202,8 +182,9 @@ def plot_replicates(
         if lost.any():
             note = f"{lost.sum()} of {lost.size}\ndiverged"
             ax.annotate(note, (place, 0.02), xycoords=("data", "axes fraction"), ha="center")
-    if metric.endswith("accuracy"):
-        _draw_ceilings(ax, histories.values(), ["test" if metric.startswith("val") else "train"])
+    part, kind = split(metric)
+    if kind == "accuracy":
+        draw_ceilings(ax, histories.values(), [part])
     ax.plot([], [], ".", color="grey", label="a replicate")
     ax.errorbar(
         [], [], [], fmt="D", color="grey", capsize=5, label="mean, 95 % interval of the mean"
@@ -211,10 +192,8 @@ def plot_replicates(
     if published:
         ax.plot([], [], "k*", markersize=11, linestyle="none", label="published (one run)")
     ax.set_xticks(range(len(histories)), list(histories))
-    part, kind = metric.split("_")
-    ax.set_ylabel(
-        f"{METRIC_LABELS[kind]}\n{PART_LABELS['test' if part == 'val' else part]}, last epoch"
-    )
+    record = record_dimension(next(iter(histories.values())))
+    ax.set_ylabel(f"{METRIC_LABELS[kind]}\n{PART_LABELS[part]}, last {record}")
     ax.set_xlim(-0.5, len(histories) - 0.5)
     ax.legend(fontsize="small")
     return ax
@@ -223,64 +202,3 @@ def plot_replicates(
 def _check_histories(histories: Mapping[str, xr.Dataset]) -> None:
     if not histories:
         raise ValueError("histories: expected at least one history, received none.")
-
-
-def _budget(history: xr.Dataset, x: str) -> np.ndarray:
-    if x == "second":
-        return history["epoch"].to_numpy() * seconds_per_replicate(history) / history.sizes["epoch"]
-    return history[x].to_numpy()
-
-
-def _draw_curves(
-    ax: Axes,
-    history: xr.Dataset,
-    metric: str,
-    x: str,
-    part: str,
-    label: str,
-    place: int,
-    *,
-    single: bool = True,
-) -> None:
-    style = {"color": cycled(COLORS, place), "linestyle": cycled(LINE_STYLES, place)}
-    along = _budget(history, x)
-    curves = history[PARTS[part] + metric].transpose("replicate", "epoch").to_numpy()
-    losses = history[PARTS[part] + "loss"].transpose("replicate", "epoch").to_numpy()
-    lost = diverged(history).to_numpy()
-    sound = curves[~lost]
-    if single:
-        ax.plot(along, sound.T, color=style["color"], alpha=0.18, linewidth=0.6)
-    for curve, finite in zip(curves[lost], np.isfinite(losses[lost]), strict=True):
-        end = len(finite) if finite.all() else finite.argmin()
-        ax.plot(along[:end], curve[:end], color=style["color"], alpha=0.5, linewidth=0.8)
-        if end:
-            ax.plot(along[end - 1], curve[end - 1], "x", color=style["color"])
-        else:  # lost in the first epoch: nothing to stand on but the axis
-            at_the_foot = ax.get_xaxis_transform()
-            ax.plot(along[0], 0.02, "x", color=style["color"], transform=at_the_foot)
-    if lost.any():
-        label += f" ({lost.sum()} of {lost.size} diverged)"
-    if len(sound):
-        mean, low, high = mean_interval(sound)
-        ax.plot(along, mean, linewidth=1.8, label=label, **style)
-        ax.fill_between(along, low, high, color=style["color"], alpha=0.3, linewidth=0)
-    else:
-        ax.plot([], [], label=label, **style)
-
-
-def _draw_ceilings(ax: Axes, histories: Iterable[xr.Dataset], parts: Sequence[str]) -> None:
-    styles = {"train": (0, (1, 1)), "test": (0, (4, 2))}
-    known = [history.attrs for history in histories]
-    for part in parts:
-        name = f"bayes_{part}_accuracy"
-        for accuracy in sorted({settings[name] for settings in known if name in settings}):
-            label = f"Bayes ceiling, {PART_LABELS[part]}: {accuracy:.3f}"
-            ax.axhline(accuracy, color="dimgray", linewidth=1, linestyle=styles[part], label=label)
-
-
-def _band_caption(*histories: xr.Dataset, single: bool = True) -> str:
-    counts = sorted({history.sizes["replicate"] for history in histories})
-    if counts == [1]:
-        return "1 replicate, no interval"
-    runs = ", thin: single runs" if single else ""
-    return f"mean of {' or '.join(map(str, counts))} replicates, 95 % interval{runs}"

@@ -146,6 +146,7 @@ def test_evaluate_is_numpy_on_the_last_epoch():
         late = curves[:, 9:]  # the last quarter
         deviations = np.sqrt(((late - late.mean(axis=1, keepdims=True)) ** 2).sum(axis=1) / 3)
         assert row["unsettled"] == pytest.approx(deviations.mean())
+        assert row["variance"] == pytest.approx((deviations**2).mean())
         assert (row["replicates"], row["diverged"]) == (6, 0)
 
 
@@ -169,13 +170,22 @@ def test_the_order_of_dimensions_does_not_matter():
 def test_evaluate_of_one_replicate():
     table = bl.evaluate(history_of(replicates=1))
     assert table[["low", "high", "std"]].isna().all(axis=None)
-    assert table[["mean", "min", "max", "unsettled"]].notna().all(axis=None)
+    assert table[["mean", "min", "max", "unsettled", "variance"]].notna().all(axis=None)
     assert (table["mean"] == table["min"]).all()
 
 
 def test_evaluate_of_one_epoch():
     table = bl.evaluate(history_of(epochs=1))
     assert (table["unsettled"] == 0).all()
+
+
+def test_evaluate_and_locate_where_records_are_updates():
+    history = history_of(epochs=12)
+    by_update = history.rename(epoch="update")
+    pd.testing.assert_frame_equal(bl.evaluate(by_update), bl.evaluate(history))
+    pd.testing.assert_frame_equal(
+        bl.locate(by_update, val_loss=0.5), bl.locate(history, val_loss=0.5)
+    )
 
 
 # Replicates that diverged

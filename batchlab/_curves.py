@@ -1,0 +1,176 @@
+"""What figures of histories and of sweeps share: words, curves, points, ceilings, captions."""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+
+from batchlab._style import COLORS, LINE_STYLES, MARKERS, cycled
+from batchlab.evaluation import diverged
+from batchlab.intervals import mean_interval, over_replicates
+from batchlab.records import has_setting, record_dimension, setting, spent
+
+PARTS = {"train": "train_", "test": "val_", "reported": ""}
+PART_LABELS = {"train": "training set", "test": "test set", "reported": "reported by Keras's fit"}
+METRIC_LABELS = {
+    "accuracy": "accuracy (share classified right)",
+    "loss": "cross-entropy (nats per sample)",
+}
+BUDGETS = {
+    "epoch": "epochs (passes over the training set)",
+    "update": "updates of the weights",
+    "sample": "samples seen",
+    "second": "seconds per replicate (compiling left out)",
+}
+CEILING_STYLES = {"train": (0, (1, 1)), "test": (0, (4, 2))}
+
+
+def split(metric: str) -> tuple[str, str]:
+    """Return the part and the kind of a final metric: "val_loss" is ("test", "loss")."""
+    part, kind = metric.split("_")
+    return ("test" if part == "val" else part), kind
+
+
+def draw_curves(
+    ax: Axes,
+    history: xr.Dataset,
+    metric: str,
+    x: str,
+    part: str,
+    label: str,
+    place: int,
+    *,
+    single: bool = True,
+    count: bool = True,
+) -> None:
+    """Draw the mean and its interval, the sound replicates if asked for, and those that diverged.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+    history : xarray.Dataset
+        One history, or one cell of a study.
+    metric, x, part : str
+        Keys of `METRIC_LABELS`, `BUDGETS` and `PARTS`.
+    label : str
+        In the legend.
+    place : int
+        Which colour and line style.
+    single : bool
+        Whether sound replicates are drawn one by one.
+    count : bool
+        Whether the label says how many replicates diverged.
+    """
+    style = {"color": cycled(COLORS, place), "linestyle": cycled(LINE_STYLES, place)}
+    along = spent(history, x).to_numpy()
+    order = "replicate", record_dimension(history)
+    curves = history[PARTS[part] + metric].transpose(*order).to_numpy()
+    losses = history[PARTS[part] + "loss"].transpose(*order).to_numpy()
+    lost = diverged(history).to_numpy()
+    sound = curves[~lost]
+    if single:
+        ax.plot(along, sound.T, color=style["color"], alpha=0.18, linewidth=0.6)
+    for curve, finite in zip(curves[lost], np.isfinite(losses[lost]), strict=True):
+        end = len(finite) if finite.all() else finite.argmin()
+        ax.plot(along[:end], curve[:end], color=style["color"], alpha=0.5, linewidth=0.8)
+        if end:
+            ax.plot(along[end - 1], curve[end - 1], "x", color=style["color"])
+        else:  # lost in the first record: nothing to stand on but the axis
+            at_the_foot = ax.get_xaxis_transform()
+            ax.plot(along[0], 0.02, "x", color=style["color"], transform=at_the_foot)
+    if count and lost.any():
+        label += f" ({lost.sum()} of {lost.size} diverged)"
+    if len(sound):
+        mean, low, high = mean_interval(sound)
+        ax.plot(along, mean, linewidth=1.8, label=label, **style)
+        ax.fill_between(along, low, high, color=style["color"], alpha=0.3, linewidth=0)
+    else:
+        ax.plot([], [], label=label, **style)
+
+
+def draw_points(
+    ax: Axes, along: np.ndarray, values: xr.DataArray, hollow: np.ndarray, label: str, place: int
+) -> xr.Dataset:
+    """Draw the means over the replicates with their intervals, and return them.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+    along : ndarray of shape (points,)
+    values : xarray.DataArray, dimensions replicate and another of as many points
+        NaN is no value.
+    hollow : ndarray of bool, shape (points,)
+        Which points are drawn hollow.
+    label : str
+        In the legend.
+    place : int
+        Which colour, line style and marker.
+
+    Returns
+    -------
+    xarray.Dataset
+        From `over_replicates`.
+    """
+    found = over_replicates(values)
+    mean = found["mean"].to_numpy()
+    reach = np.stack([mean - found["low"].to_numpy(), found["high"].to_numpy() - mean])
+    color, marker = cycled(COLORS, place), cycled(MARKERS, place)
+    ax.errorbar(
+        along,
+        mean,
+        # Rounding: never less than nothing.
+        np.nan_to_num(reach).clip(0),
+        color=color,
+        linestyle=cycled(LINE_STYLES, place),
+        marker=marker,
+        capsize=3,
+        label=label,
+    )
+    if hollow.any():
+        ax.plot(
+            along[hollow],
+            mean[hollow],
+            marker,
+            color=color,
+            markerfacecolor="white",
+            zorder=3,
+        )
+    return found
+
+
+def mark(ax: Axes, along: np.ndarray, height: float, marker: str, place: int) -> None:
+    """Mark places that have no value at a height of the axes."""
+    if len(along):
+        heights = np.full(len(along), height)
+        ax.plot(
+            along,
+            heights,
+            marker,
+            color=cycled(COLORS, place),
+            transform=ax.get_xaxis_transform(),
+            zorder=3,
+        )
+
+
+def draw_ceilings(ax: Axes, histories: Iterable[xr.Dataset], parts: Sequence[str]) -> None:
+    """Draw the accuracies of the Bayes rule on these parts, where they are known."""
+    histories = list(histories)
+    for part in parts:
+        name = f"bayes_{part}_accuracy"
+        known = [setting(one, name).to_numpy() for one in histories if has_setting(one, name)]
+        accuracies = np.unique(np.concatenate([np.ravel(one) for one in known])) if known else []
+        for accuracy in np.asarray(accuracies)[~np.isnan(accuracies)]:
+            label = f"Bayes ceiling, {PART_LABELS[part]}: {accuracy:.3f}"
+            ax.axhline(
+                accuracy, color="dimgray", linewidth=1, linestyle=CEILING_STYLES[part], label=label
+            )
+
+
+def band_caption(*histories: xr.Dataset, single: bool = True) -> str:
+    """Return what line and band are, for the title of a legend."""
+    counts = sorted({history.sizes["replicate"] for history in histories})
+    if counts == [1]:
+        return "1 replicate, no interval"
+    runs = ", thin: single runs" if single else ""
+    return f"mean of {' or '.join(map(str, counts))} replicates, 95 % interval{runs}"
