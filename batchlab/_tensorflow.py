@@ -60,9 +60,11 @@ __all__ = [
     "device_name",
     "floatx",
     "keras",
+    "keras_settings",
     "preserved_random_state",
     "quiet_logging",
     "tf",
+    "with_keras_settings",
 ]
 
 # Building and tracing read and write process-wide settings of Keras; one thread at a time.
@@ -83,6 +85,34 @@ def floatx(dtype: str) -> Iterator[None]:
             yield
         finally:
             keras.config.set_floatx(before)
+
+
+def keras_settings() -> dict[str, object]:
+    """Return what of Keras's process-wide settings changes the models that are built."""
+    config = keras.config
+    return {
+        "floatx": config.floatx(),
+        "epsilon": config.epsilon(),
+        "image_data_format": config.image_data_format(),
+        "dtype_policy": config.dtype_policy().name,
+    }
+
+
+@contextlib.contextmanager
+def with_keras_settings(settings: dict[str, object]) -> Iterator[None]:
+    """Use another process's `keras_settings` inside the body only."""
+    with building:
+        before = keras_settings()
+        try:
+            _set_keras(settings)
+            yield
+        finally:
+            _set_keras(before)
+
+
+def _set_keras(settings: dict[str, object]) -> None:
+    for name, value in settings.items():
+        getattr(keras.config, f"set_{name}")(value)
 
 
 @contextlib.contextmanager

@@ -76,6 +76,10 @@ class Budget:
         """Name of the dimension along which records lie."""
         return self.held.removesuffix("s")
 
+    def recorded_once(self) -> "Budget":
+        """Return the same budget with one record, at its end."""
+        return Budget("updates", self.updates, self.batch_size, self.n_train, (self.updates,))
+
     def samples(self) -> np.ndarray:
         """Return the samples seen by each record, shape (records,)."""
         return samples_seen(np.array(self.records), self.batch_size, self.n_train)

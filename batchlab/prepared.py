@@ -2,6 +2,8 @@
 
 import copy
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import psutil
@@ -26,7 +28,7 @@ Starts = tuple[list[np.ndarray], list[np.ndarray]]
 
 
 class Training:
-    """What `fit` does, in steps: trace, compile, draw, train.
+    """What `fit` does, in steps: trace, compile, draw, train. `ready` does the first three.
 
     Compiling leaves Python free, so it can go on in another thread; the rest uses Keras's
     process-wide settings.
@@ -89,6 +91,15 @@ class Training:
         """Make XLA compile the program, unless it has."""
         self._compile_seconds = self._program.compile()
 
+    def ready(self, draw: Callable[[], Starts]) -> Starts:
+        """Trace and compile, and `draw` the weights meanwhile; return these."""
+        self.trace()
+        with ThreadPoolExecutor(1) as pool:
+            compiling = pool.submit(self.compile)
+            starts = draw()
+            compiling.result()
+        return starts
+
     def draw(self, *, show_progress: bool | None = None) -> Starts:
         """Return the values that the model's variables start from in each replicate.
 
@@ -105,6 +116,11 @@ class Training:
             [np.concatenate(pair) for pair in zip(*parts, strict=True)]
             for parts in zip(self._first, others, strict=True)
         )
+
+    def starts_of(self, place: int) -> Starts:
+        """Return what one replicate alone starts from."""
+        seed = self._run.seeds[place]
+        return tuple(initial_variables(self._build, self._problem, [seed])[1:])
 
     def starts_like(self, starts: Starts) -> bool:
         """Return whether the first replicate of `starts` is this training's, to the last bit."""

@@ -18,7 +18,9 @@ def watched() -> bool:
     return sys.stderr is not None and sys.stderr.isatty()
 
 
-def progress_bar(total: int, *, unit: str, description: str, show: bool | None = None) -> tqdm:
+def progress_bar(
+    total: int, *, unit: str, description: str, show: bool | None = None, done: int = 0
+) -> tqdm:
     """Return a bar on standard error that appears after a second and leaves nothing behind.
 
     Parameters
@@ -31,6 +33,8 @@ def progress_bar(total: int, *, unit: str, description: str, show: bool | None =
         What runs.
     show : bool or None
         None shows it where somebody watches: a terminal, an open notebook.
+    done : int
+        Units that were done before.
 
     Returns
     -------
@@ -38,6 +42,7 @@ def progress_bar(total: int, *, unit: str, description: str, show: bool | None =
     """
     return tqdm(
         total=total,
+        initial=done,
         unit=f" {unit}s",
         unit_scale=True,
         desc=description,

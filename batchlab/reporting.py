@@ -5,14 +5,16 @@ import time
 import psutil
 import xarray as xr
 
+from batchlab.records import grid_dimensions, setting
+
 
 def run_report(*histories: xr.Dataset) -> str:
-    """Return the versions, the device and the seconds of some histories, a line each.
+    """Return the versions, the device and the seconds of some results, a line each.
 
     Parameters
     ----------
     *histories : xarray.Dataset
-        From `batchlab.fit`, at least one, all of this process.
+        From `batchlab.fit` or `batchlab.sweep`, at least one, all of this process.
 
     Returns
     -------
@@ -32,14 +34,24 @@ def run_report(*histories: xr.Dataset) -> str:
         f"device: {made_with['device']}, {made_with['threads']} threads, {made_with['dtype']}",
     ]
     for history in histories:
-        settings = history.attrs
-        updates = settings["replicates"] * settings["updates"]
+        grid = grid_dimensions(history)
+        name = f"sweep over {' and '.join(grid)}" if grid else f"batch size {_size(history)}"
+        replicates = history.sizes["replicate"]
+        compiling, training = (
+            float(setting(history, f"{part}_seconds").sum()) for part in ("compile", "training")
+        )
+        # Of all cells, although cells may have the number in common.
+        like_cells = setting(history, "training_seconds")
+        updates = int((setting(history, "updates") + 0 * like_cells).sum())
+        each = training / (replicates * updates) * 1e6
         lines.append(
-            f"batch size {settings['batch_size']}: {settings['replicates']} x "
-            f"{settings['updates']} updates, compiling {settings['compile_seconds']:.2f} s, "
-            f"training {settings['training_seconds']:.2f} s, "
-            f"{settings['training_seconds'] / updates * 1e6:.2f} microseconds an update"
+            f"{name}: {replicates} x {updates} updates, compiling {compiling:.2f} s, training "
+            f"{training:.2f} s, {each:.2f} microseconds an update"
         )
     alive = time.time() - psutil.Process().create_time()
     lines.append(f"seconds since this process started: {alive:.0f}")
     return "\n".join(lines)
+
+
+def _size(history: xr.Dataset) -> int:
+    return int(setting(history, "batch_size"))

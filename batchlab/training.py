@@ -1,7 +1,6 @@
 """`fit`: train replicates of a Keras model and return their histories."""
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 import xarray as xr
 
@@ -123,10 +122,5 @@ def fit(
         threads=threads,
     )
     training = Training(build, problem, run, settings_of(optimizer), loss)
-    training.trace()
-    with ThreadPoolExecutor(1) as pool:
-        # XLA compiles while Python draws the weights of the other replicates.
-        compiling = pool.submit(training.compile)
-        starts = training.draw(show_progress=progress)
-        compiling.result()
+    starts = training.ready(lambda: training.draw(show_progress=progress))
     return training.train(starts, show_progress=progress)

@@ -1,0 +1,167 @@
+"""The cells of a sweep, trained: here, or by other processes."""
+
+import uuid
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import joblib
+import xarray as xr
+from joblib.externals.loky.process_executor import TerminatedWorkerError
+from joblib.parallel import get_active_backend
+
+from batchlab._checks import whole_number
+from batchlab._tensorflow import keras_settings, with_keras_settings
+from batchlab.data import Problem
+from batchlab.grid import Cell
+from batchlab.prepared import Starts, Training
+
+# Programs of so many cells are compiled side by side before the first of them is trained, so that
+# the seconds of training are not those of a machine that compiles meanwhile.
+CELLS_AHEAD = 16
+STARTS_BYTES = 256 * 2**20
+ATTEMPTS = 3
+
+
+class SharedStarts:
+    """Initial weights, drawn once for all cells of a sweep that have the same model and problem.
+
+    Drawing them costs 14 ms a replicate, as much as training it.
+    """
+
+    def __init__(self):
+        self._kept: OrderedDict[str, Starts] = OrderedDict()
+
+    def of(self, cell: Cell, training: Training) -> Starts:
+        """Return what a cell's replicates start from."""
+        kept = self._kept.get(cell.model)
+        # A build that does not depend on the seed alone must not get another cell's weights.
+        if kept is None or not training.starts_like(kept):
+            kept = training.draw(show_progress=False)
+            self._kept[cell.model] = kept
+        self._kept.move_to_end(cell.model)
+        while len(self._kept) > 1 and sum(map(_size, self._kept.values())) > STARTS_BYTES:
+            self._kept.popitem(last=False)
+        return kept
+
+
+def _size(starts: Starts) -> int:
+    return sum(values.nbytes for part in starts for values in part)
+
+
+def elsewhere(n_jobs: int | None) -> bool:
+    """Return whether cells are to be trained by other processes.
+
+    Parameters
+    ----------
+    n_jobs : int or None
+        As `batchlab.sweep` takes it.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is neither None nor a whole number other than 0, or joblib is told to fork.
+    """
+    if n_jobs is not None:
+        n_jobs = whole_number("n_jobs", n_jobs, minimum=-(10**6), maximum=10**6)
+        if n_jobs == 0:
+            raise ValueError(
+                "n_jobs: expected a number of processes, -1 for one on each core, or None, "
+                "received 0."
+            )
+    backend, of_context = get_active_backend()
+    if type(backend).__name__ == "MultiprocessingBackend":
+        raise ValueError(
+            "joblib.parallel_config: expected a backend such as 'loky' or 'dask', received "
+            "'multiprocessing', which forks, and TensorFlow does not survive that."
+        )
+    of_joblib = type(backend).__module__ == "joblib._parallel_backends"
+    return not of_joblib or (n_jobs if n_jobs is not None else of_context) not in (None, 1)
+
+
+def train_here(cells: Sequence[Cell], *, cores: int) -> Iterator[tuple[Cell, xr.Dataset]]:
+    """Train cells one after the other in this process; yield each with its history.
+
+    Parameters
+    ----------
+    cells : sequence of Cell
+    cores : int
+        To compile on; with one, each cell is compiled just before it is trained.
+    """
+    starts = SharedStarts()
+    ahead = 1 if cores == 1 else CELLS_AHEAD
+    for begin in range(0, len(cells), ahead):
+        pool = ThreadPoolExecutor(cores)
+        try:
+            wave = []
+            for cell in cells[begin : begin + ahead]:
+                training = cell.training()
+                training.trace()
+                wave.append((cell, training, pool.submit(training.compile)))
+                starts.of(cell, training)
+            for _, _, compiling in wave:
+                compiling.result()
+            for cell, training, _ in wave:
+                yield cell, training.train(starts.of(cell, training), show_progress=False)
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def train_elsewhere(
+    cells: Sequence[Cell], *, n_jobs: int | None
+) -> Iterator[tuple[Cell, xr.Dataset]]:
+    """Train cells in joblib's processes or on its cluster; yield each as it is finished.
+
+    If processes die, what was in their hands is handed to others, twice.
+
+    Parameters
+    ----------
+    cells : sequence of Cell
+    n_jobs : int or None
+        Processes at a time; None is what ``joblib.parallel_config`` says.
+
+    Raises
+    ------
+    RuntimeError
+        If processes have died three times.
+    """
+    left = {cell.place: cell for cell in cells}
+    sweep, settings = uuid.uuid4().hex, keras_settings()
+    for attempt in range(1, ATTEMPTS + 1):
+        jobs = n_jobs
+        if n_jobs is not None:
+            jobs = min(joblib.effective_n_jobs(n_jobs), len(left))
+        workers = joblib.Parallel(n_jobs=jobs, batch_size=1, return_as="generator_unordered")
+        # A problem is an argument of its own: with joblib's Dask backend the caller may have it
+        # scattered once instead of sent with each cell.
+        calls = [
+            joblib.delayed(_train)(replace(cell, problem=None), cell.problem, sweep, settings)
+            for cell in left.values()
+        ]
+        try:
+            for place, history in workers(calls):
+                yield left.pop(place), history
+            return
+        except TerminatedWorkerError as error:
+            if attempt == ATTEMPTS:
+                raise RuntimeError(
+                    f"n_jobs: expected processes that live to their end, but one was killed or ran "
+                    f"out of memory, {ATTEMPTS} times; {len(left)} cells are not finished."
+                ) from error
+
+
+# In a worker process: the weights of the sweep that it is working for.
+_starts: dict[str, SharedStarts] = {}
+
+
+def _train(
+    cell: Cell, problem: Problem, sweep: str, settings: dict
+) -> tuple[tuple[int, ...], xr.Dataset]:
+    if sweep not in _starts:
+        _starts.clear()
+    starts = _starts.setdefault(sweep, SharedStarts())
+    with with_keras_settings(settings):
+        training = replace(cell, problem=problem).training()
+        initial = training.ready(lambda: starts.of(cell, training))
+    return cell.place, training.train(initial, show_progress=False)

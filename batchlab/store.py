@@ -1,0 +1,206 @@
+"""A folder of finished cells, one netCDF file each, found again by what they were made of."""
+
+import hashlib
+import json
+import os
+import tempfile
+import warnings
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+from batchlab.data import Problem
+from batchlab.grid import Cell
+from batchlab.history import version_attributes
+from batchlab.identity import identity
+from batchlab.prepared import Training
+
+# What decides the numbers of a history. A change of any of these is another engine.
+_ENGINE = (
+    "_tensorflow",
+    "budgets",
+    "compiling",
+    "history",
+    "optimizers",
+    "prepared",
+    "program",
+    "replicas",
+    "replicate",
+    "shuffling",
+    "workers",
+)
+
+
+class Store:
+    """A folder of finished cells.
+
+    Parameters
+    ----------
+    folder : path
+        Made if missing.
+
+    Raises
+    ------
+    OSError
+        If it cannot be made or written to.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str]):
+        self._folder = Path(folder)
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            tempfile.TemporaryFile(dir=self._folder).close()
+        except OSError as error:
+            raise type(error)(
+                f"store: expected a folder that can be written to, received {str(folder)!r}: "
+                f"{error.strerror}."
+            ) from error
+
+    def read(self, key: str) -> xr.Dataset | None:
+        """Return a cell as it was written, or None if there is none that can be trusted.
+
+        Warns
+        -----
+        UserWarning
+            If there is a file in its place that is not it, whole and unchanged.
+        """
+        path = self._path(key)
+        if not path.exists():
+            return None
+        try:
+            history = xr.load_dataset(path, engine="h5netcdf")
+        except Exception as error:  # a file of any kind: each of three libraries has its own errors
+            reason = f"it cannot be read ({type(error).__name__})"
+        else:
+            history.attrs = {name: _plain(value) for name, value in history.attrs.items()}
+            seal = history.attrs.pop("seal", None), history.attrs.pop("cell", None)
+            if seal == (_seal(history), key):
+                return history
+            reason = "it is not what a sweep has written there"
+        warnings.warn(
+            f"store: expected a finished cell in {path}, but {reason}; it is computed again.",
+            stacklevel=2,
+        )
+        return None
+
+    def write(self, key: str, history: xr.Dataset) -> None:
+        """Keep a cell: the file is there whole, or as it was before."""
+        sealed = history.assign_attrs(cell=key, seal=_seal(history))
+        handle, temporary = tempfile.mkstemp(dir=self._folder, prefix=".", suffix=".part")
+        try:
+            os.close(handle)
+            sealed.to_netcdf(temporary, engine="h5netcdf")
+            with open(temporary, "rb") as written:
+                os.fsync(written.fileno())
+            os.chmod(temporary, 0o666 & ~_umask())
+            os.replace(temporary, self._path(key))
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+
+    def _path(self, key: str) -> Path:
+        return self._folder / f"{key}.nc"
+
+
+class Keys:
+    """The keys of the cells of a sweep: a digest of all that their numbers depend on."""
+
+    def __init__(self):
+        self._engine = engine_digest()
+        self._problems: dict[int, str] = {}
+        self._starts: dict[str, str] = {}
+
+    def of(self, cell: Cell, training: Training) -> str:
+        """Return the key of a cell.
+
+        Parameters
+        ----------
+        cell : Cell
+        training : Training
+            Of this cell or of another with the same model and problem.
+
+        Raises
+        ------
+        ValueError
+            If the settings of the model, the loss or the optimizer do not say all about them.
+        """
+        described = identity(training.model, training.loss, cell.optimizer)
+        if described is None:
+            raise ValueError(
+                "store: expected a model, a loss and an optimizer of Keras's own classes, whose "
+                "settings say all about them; received others, which a sweep can train, but not "
+                "find again."
+            )
+        run = cell.run
+        made_of = {
+            "engine": self._engine,
+            "versions": {**version_attributes(), "python_version": None},
+            "problem": self._problem(cell.problem),
+            "model": described,
+            "starts": self._first_and_last(cell, training),
+            "optimizer": [cell.optimizer[0].__qualname__, cell.optimizer[1]],
+            "batch_size": run.batch_size,
+            "held": run.budget.held,
+            "records": list(run.budget.records),
+            "replicates": run.replicates,
+            "seed": run.seed,
+            "keep_weights": run.keep_weights,
+            "device": run.device,
+        }
+        return _digest(json.dumps(made_of, sort_keys=True, default=str).encode())
+
+    def _first_and_last(self, cell: Cell, training: Training) -> str:
+        """Return a digest of the weights that the first and the last replicate start from.
+
+        The settings of a model do not say from where `build` may have loaded them.
+        """
+        if cell.model not in self._starts:
+            both = [*training.starts_of(0), *training.starts_of(-1)]
+            self._starts[cell.model] = _digest(*(_bytes(v) for part in both for v in part))
+        return self._starts[cell.model]
+
+    def _problem(self, problem: Problem) -> str:
+        if id(problem) not in self._problems:
+            arrays = problem.x_train, problem.y_train, problem.x_test, problem.y_test
+            about = problem.name, problem.n_classes, problem.bayes_accuracy
+            self._problems[id(problem)] = _digest(repr(about).encode(), *map(_bytes, arrays))
+        return self._problems[id(problem)]
+
+
+def engine_digest() -> str:
+    """Return a digest of the modules that decide the numbers of a history."""
+    here = resources.files("batchlab")
+    return _digest(*((here / f"{name}.py").read_bytes() for name in _ENGINE))
+
+
+def _digest(*parts: bytes) -> str:
+    found = hashlib.sha256()
+    for part in parts:
+        found.update(hashlib.sha256(part).digest())
+    return found.hexdigest()[:32]
+
+
+def _bytes(array: np.ndarray) -> bytes:
+    array = np.ascontiguousarray(array)
+    return f"{array.dtype.str} {array.shape} ".encode() + array.tobytes()
+
+
+def _seal(history: xr.Dataset) -> str:
+    """Return a digest of all that a history holds."""
+    variables = sorted(history.variables.items())
+    named = [(name, variable.dims, variable.dtype.str) for name, variable in variables]
+    attributes = json.dumps(history.attrs, sort_keys=True)
+    values = (_bytes(variable.to_numpy()) for _, variable in variables)
+    return _digest(repr(named).encode(), attributes.encode(), *values)
+
+
+def _plain(value: object) -> object:
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,106 @@
+"""What an update costs at several batch sizes: measured alone and in turns."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from batchlab._checks import whole_number
+from batchlab._tensorflow import keras
+from batchlab.data import Problem
+from batchlab.grid import grid_of
+from batchlab.intervals import mean_interval
+from batchlab.prepared import Starts, Training
+from batchlab.replicas import Build
+
+
+def time_updates(
+    build: Build,
+    problem: Problem,
+    *,
+    batch_size: Sequence[int],
+    epochs: int,
+    optimizer: keras.optimizers.Optimizer | None = None,
+    replicates: int = 8,
+    repeats: int = 10,
+    device: str | None = None,
+    threads: int | None = None,
+) -> pd.DataFrame:
+    """Measure the seconds of updates at several batch sizes, without compiling or evaluating.
+
+    Everything is compiled first. In each of `repeats` rounds the batch sizes take turns, so that
+    a busy machine is busy for all of them. Only the end of a training is evaluated.
+
+    Parameters
+    ----------
+    build, problem, optimizer, device, threads
+        As in `fit`.
+    batch_size : sequence of int
+    epochs : int
+        Passes over the training samples in each measurement.
+    replicates : int
+        Trained side by side.
+    repeats : int
+        Rounds, at least 2.
+
+    Returns
+    -------
+    pandas.DataFrame
+        By batch size: `updates_per_epoch`; `update`, `update_low` and `update_high`: microseconds
+        for an update of all replicates divided by their number, the mean over the rounds and its
+        95 % interval; `sample`, `sample_low` and `sample_high`: the same per sample seen, in
+        nanoseconds.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As from `fit`, and if there are fewer than two rounds.
+
+    Examples
+    --------
+    >>> import batchlab as bl
+    >>> table = bl.time_updates(bl.mlp, bl.blobs(), batch_size=[31, 32], epochs=5, repeats=2)
+    >>> table.loc[32, "updates_per_epoch"].item()
+    16
+    """
+    repeats = whole_number("repeats", repeats, minimum=2)
+    epochs = whole_number("epochs", epochs, minimum=1)
+    cells = grid_of(
+        build,
+        problem,
+        batch_size=list(batch_size),
+        epochs=epochs,
+        optimizer=optimizer,
+        replicates=replicates,
+        device=device,
+        threads=threads,
+    ).cells
+    trainings = [
+        replace(cell, run=replace(cell.run, budget=cell.run.budget.recorded_once())).training()
+        for cell in cells
+    ]
+    starts = trainings[0].draw(show_progress=False)
+    for training in trainings:
+        training.ready(lambda: starts)
+    rounds = [[_seconds(training, starts) for training in trainings] for _ in range(repeats)]
+    seconds = np.array(rounds) / cells[0].run.replicates
+    budgets = [cell.run.budget for cell in cells]
+    updates = np.array([budget.updates for budget in budgets])
+    return pd.DataFrame(
+        {
+            "updates_per_epoch": [budget.updates_per_epoch for budget in budgets],
+            **_interval("update", seconds / updates * 1e6),
+            **_interval("sample", seconds / (epochs * problem.n_train) * 1e9),
+        },
+        index=pd.Index([budget.batch_size for budget in budgets], name="batch_size"),
+    )
+
+
+def _seconds(training: Training, starts: Starts) -> float:
+    return training.train(starts, show_progress=False).attrs["training_seconds"]
+
+
+def _interval(name: str, values: np.ndarray) -> dict[str, np.ndarray]:
+    mean, low, high = mean_interval(values)
+    return {name: mean, f"{name}_low": low, f"{name}_high": high}
