@@ -3,14 +3,28 @@
 PYTHON3 ?= python3
 OUTPUTS ?= outputs
 GPU ?=
+PARAMS ?=
 
 PYTHON    := .venv/bin/python
 LOCK      := requirements$(if $(GPU),-gpu).lock
 # The stamp is the last thing that an installation writes: one that was interrupted is redone.
 INSTALLED := .venv/installed-$(LOCK)
 LIBRARY   := $(wildcard batchlab/*.py batchlab/*.pyi)
-NOTEBOOKS := $(sort $(wildcard notebooks/[0-9]*.ipynb))
-EXECUTED  := $(NOTEBOOKS:notebooks/%=$(OUTPUTS)/%)
+# The settings of a source concern the notebooks that re-run its experiments.
+NOTEBOOKS := $(sort $(wildcard notebooks/$(if $(PARAMS),0[2-5],[0-9])*.ipynb))
+SETTINGS  := $(PARAMS:%=notebooks/params/%.yaml)
+RESULTS   := $(OUTPUTS)$(PARAMS:%=/%)
+EXECUTED  := $(NOTEBOOKS:notebooks/%=$(RESULTS)/%)
+KNOWN     := $(patsubst notebooks/params/%.yaml,%,$(sort $(wildcard notebooks/params/*.yaml)))
+COMMA     := ,
+SPACE     := $(subst ,, )
+LISTED    := $(subst $(SPACE),$(COMMA) ,$(KNOWN))
+
+ifneq ($(PARAMS),)
+ifneq ($(PARAMS) 1,$(filter $(KNOWN),$(PARAMS)) $(words $(PARAMS)))
+$(error PARAMS: expected one of $(LISTED), received $(PARAMS))
+endif
+endif
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
@@ -26,6 +40,7 @@ help: ## Show this list
 	@echo
 	@echo 'Options:'
 	@echo '  -j2                   two notebooks at a time'
+	@echo '  PARAMS=video          notebooks 02 to 05 as a source ran them: $(LISTED)'
 	@echo '  GPU=1                 install TensorFlow with its CUDA libraries (Linux, several GB)'
 	@echo '  PYTHON3=python3.12    the Python to make the environment with: 3.11, 3.12 or 3.13'
 	@echo '  OUTPUTS=folder        where executed notebooks go'
@@ -72,9 +87,10 @@ outputs: environment ## For maintainers: execute the notebooks in place, to stor
 lock: ## For maintainers: resolve pyproject.toml anew (UPGRADE=1: to the newest versions)
 	@tools=$$(mktemp -d) && trap 'rm -rf "$$tools"' EXIT && \
 	$(PYTHON3) -m venv "$$tools" && "$$tools/bin/python" -m pip install -qq uv && \
-	resolve() { "$$tools/bin/uv" pip compile pyproject.toml --extra notebooks --extra test \
-		--universal --python-version 3.11 --generate-hashes --quiet --no-header --no-annotate \
-		--no-emit-index-url --no-emit-find-links $(if $(UPGRADE),--upgrade) "$$@"; } && \
+	resolve() { "$$tools/bin/uv" pip compile pyproject.toml --extra cluster \
+		--extra notebooks --extra test --universal --python-version 3.11 --generate-hashes \
+		--quiet --no-header --no-annotate --no-emit-index-url --no-emit-find-links \
+		$(if $(UPGRADE),--upgrade) "$$@"; } && \
 	resolve -o requirements.lock && \
 	resolve --extra gpu --constraints requirements.lock -o requirements-gpu.lock
 	@$(MAKE) --no-print-directory environment
@@ -100,8 +116,8 @@ notebooks: $(EXECUTED)
 	@:
 
 index:
-	@$(PYTHON) -m batchlab index '$(OUTPUTS)' $(NOTEBOOKS)
+	@$(PYTHON) -m batchlab index '$(RESULTS)' $(NOTEBOOKS) $(SETTINGS:%=--params %)
 
 # A page is written just before its notebook: where the notebook is, so is the page.
-$(OUTPUTS)/%.ipynb: notebooks/%.ipynb $(LIBRARY) $(INSTALLED)
-	@$(PYTHON) -m batchlab run $< '$(OUTPUTS)'
+$(RESULTS)/%.ipynb: notebooks/%.ipynb $(SETTINGS) $(LIBRARY) $(INSTALLED)
+	@$(PYTHON) -m batchlab run $< '$(RESULTS)' $(SETTINGS:%=--params %)

@@ -1,6 +1,7 @@
 """The command line: ``run`` executes one notebook, ``index`` writes the page that links them.
 
-``python -m batchlab run NOTEBOOK OUTPUT_DIR``; ``python -m batchlab index OUTPUT_DIR NOTEBOOK...``
+``python -m batchlab run NOTEBOOK OUTPUT_DIR``; ``python -m batchlab index OUTPUT_DIR NOTEBOOK...``;
+both with ``--params FILE`` for notebooks that run with the parameters in a YAML file.
 """
 
 import argparse
@@ -21,12 +22,12 @@ def _say(line: str, stream: TextIO) -> None:
     stream.flush()
 
 
-def _run(notebook: str, output_dir: str) -> int:
+def _run(notebook: str, output_dir: str, params: str | None) -> int:
     name = Path(notebook).stem
     _say(f"running {name} …", sys.stdout)
     started = time.monotonic()
     try:
-        execute(notebook, output_dir)
+        execute(notebook, output_dir, params)
     except ExecutionError as error:
         _say(f"\n{error}\n", sys.stderr)
         return 1
@@ -34,8 +35,8 @@ def _run(notebook: str, output_dir: str) -> int:
     return 0
 
 
-def _index(output_dir: str, notebooks: Sequence[str]) -> int:
-    index, failed = write_index(output_dir, notebooks)
+def _index(output_dir: str, notebooks: Sequence[str], params: str | None) -> int:
+    index, failed = write_index(output_dir, notebooks, parameters=params and Path(params).stem)
     for name in failed:
         _say(f"FAILED  {name}: it did not run to its end, see above", sys.stderr)
     _say(f"Open {index}", sys.stdout)
@@ -53,6 +54,8 @@ def _parser() -> argparse.ArgumentParser:
     index = commands.add_parser("index", help="write the page that links executed notebooks")
     index.add_argument("output_dir", help="the folder with what came out")
     index.add_argument("notebooks", nargs="+", help="the notebooks, in their order")
+    for command in run, index:
+        command.add_argument("--params", metavar="FILE", help="a YAML file of parameters")
     return parser
 
 
@@ -75,8 +78,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         if options.command == "run":
-            return _run(options.notebook, options.output_dir)
-        return _index(options.output_dir, options.notebooks)
+            return _run(options.notebook, options.output_dir, options.params)
+        return _index(options.output_dir, options.notebooks, options.params)
     except (OSError, TypeError, ValueError) as error:
         _say(str(error), sys.stderr)
         return 2

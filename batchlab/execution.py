@@ -15,6 +15,7 @@ from papermill.exceptions import PapermillExecutionError
 from papermill.execute import ERROR_MARKER_TAG
 
 from .pages import executed_page
+from .parameters import check_parameters, parameters_from, unformatted
 
 CELL_TIMEOUT = 1800
 START_TIMEOUT = 120
@@ -28,7 +29,7 @@ class ExecutionError(RuntimeError):
 def execute(
     notebook: str | os.PathLike[str],
     output_dir: str | os.PathLike[str],
-    parameters: Mapping[str, object] | None = None,
+    parameters: Mapping[str, object] | str | os.PathLike[str] | None = None,
     *,
     cell_timeout: int = CELL_TIMEOUT,
 ) -> Path:
@@ -44,9 +45,10 @@ def execute(
         The notebook to execute; it is left as it is.
     output_dir : path
         The folder for ``NAME.ipynb`` and ``NAME.html``; made if missing. Not the notebook's own.
-    parameters : mapping, optional
+    parameters : mapping or path, optional
         Values for names that the notebook's ``parameters`` cell declares: str, int, float, bool
-        or lists of them.
+        or lists of them, of the type of the default. Or a YAML file of such values, which may
+        hold those of the notebooks beside this one as well.
     cell_timeout : int, default 1800
         Seconds that one cell may take.
 
@@ -58,10 +60,10 @@ def execute(
     Raises
     ------
     FileNotFoundError
-        If there is no such notebook.
+        If there is no such notebook or file of parameters.
     TypeError, ValueError
-        If the notebook cannot be read, a parameter is not declared or its value is of another
-        type, or `output_dir` is the notebook's own folder.
+        If the notebook or the file cannot be read, a parameter is not declared or its value is of
+        another type, or `output_dir` is the notebook's own folder.
     ExecutionError
         If a cell fails, the kernel dies or does not start, or a cell takes too long.
 
@@ -72,7 +74,9 @@ def execute(
     """
     notebook, output_dir = Path(notebook), Path(output_dir)
     _check_notebook(notebook, output_dir)
-    _check_parameters(notebook, parameters or {})
+    if isinstance(parameters, str | os.PathLike):
+        parameters = parameters_from(parameters, notebook)
+    check_parameters(notebook, parameters or {})
     output_dir.mkdir(parents=True, exist_ok=True)
     target = output_dir / notebook.name
     kept = target.with_suffix(".failed.ipynb")
@@ -116,27 +120,14 @@ def _check_notebook(notebook: Path, output_dir: Path) -> None:
         raise ValueError(f"expected a notebook, but {notebook} is none: {reason}") from error
 
 
-def _check_parameters(notebook: Path, parameters: Mapping[str, object]) -> None:
-    # Papermill only warns of an unknown name, and runs the defaults.
-    declared = papermill.inspect_notebook(_unformatted(notebook)) if parameters else {}
-    for name, value in parameters.items():
-        if name not in declared:
-            known = ", ".join(declared) or "none"
-            raise ValueError(f"expected a parameter of {notebook.stem} ({known}), received {name}")
-        items = value if isinstance(value, list) else [value]
-        if not all(type(item) in (str, int, float, bool) for item in items):
-            allowed = "str, int, float, bool or a list of them"
-            raise TypeError(f"expected {allowed} for {name}, received {value!r}")
-
-
 def _run_cells(
     notebook: Path, executed: Path, parameters: dict[str, object], cell_timeout: int
 ) -> None:
     for attempt in range(1, STARTS + 1):
         try:
             papermill.execute_notebook(
-                _unformatted(notebook.resolve()),
-                _unformatted(executed.resolve()),
+                unformatted(notebook.resolve()),
+                unformatted(executed.resolve()),
                 parameters,
                 cwd=notebook.resolve().parent,
                 progress_bar=False,
@@ -187,8 +178,3 @@ def _report(name: str, what: str, executed: Path) -> str:
         strip_ansi(traceback),
     ]
     return "\n\n".join(part for part in parts if part)
-
-
-def _unformatted(path: Path) -> str:
-    """Return `path` such that papermill, which formats paths, arrives at `path` itself."""
-    return str(path).replace("{", "{{").replace("}", "}}")

@@ -1,6 +1,8 @@
 """Keras optimizers as pure functions of their state."""
 
 import functools
+import inspect
+import numbers
 import re
 
 import numpy as np
@@ -17,6 +19,74 @@ def default_optimizer() -> keras.optimizers.Optimizer:
     """Return the tutorial's optimizer: SGD, learning rate 0.01, momentum 0.9."""
     with floatx("float64"):
         return keras.optimizers.SGD(0.01, momentum=0.9)
+
+
+def named_optimizer(
+    name: str, learning_rate: float, *, momentum: float = 0.0
+) -> keras.optimizers.Optimizer:
+    """Return a Keras optimizer by its name, so that a parameter can choose it.
+
+    Parameters
+    ----------
+    name : str
+        A class of ``keras.optimizers`` such as "SGD" or "Adam", in upper or lower case.
+    learning_rate : float
+        Above zero; kept at full precision.
+    momentum : float
+        From 0 to 1, for optimizers that take one (SGD, RMSprop); 0 for the others.
+
+    Returns
+    -------
+    keras.optimizers.Optimizer
+        With Keras's defaults for everything else.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the name is another, the learning rate is not a positive number, the momentum is not a
+        number from 0 to 1, or is not 0 for an optimizer that takes none.
+
+    Examples
+    --------
+    >>> import batchlab as bl
+    >>> bl.named_optimizer("SGD", 0.01, momentum=0.9).get_config()["momentum"]
+    0.9
+    """
+    known = _named()
+    found = known.get(name.lower()) if isinstance(name, str) else None
+    if found is None:
+        expected = ", ".join(option.__name__ for option in known.values())
+        raise ValueError(
+            f"optimizer: expected the name of a Keras optimizer ({expected}), received "
+            f"{shown(name)}."
+        )
+    settings = {"learning_rate": positive_number("learning_rate", learning_rate)}
+    if isinstance(momentum, bool | np.bool_) or not isinstance(momentum, numbers.Real):
+        raise TypeError(f"momentum: expected a number from 0 to 1, received {shown(momentum)}.")
+    if not 0 <= momentum <= 1:
+        raise ValueError(f"momentum: expected a number from 0 to 1, received {shown(momentum)}.")
+    if _takes(found, "momentum"):
+        settings["momentum"] = float(momentum)
+    elif momentum:
+        raise ValueError(
+            f"momentum: expected 0 for {found.__name__}, which takes none, received "
+            f"{shown(momentum)}."
+        )
+    with floatx("float64"):
+        return found(**settings)
+
+
+@functools.cache
+def _named() -> dict[str, type]:
+    """Return Keras's optimizers with a learning rate of their own by their names in lower case."""
+    classes = [found for found in vars(keras.optimizers).values() if isinstance(found, type)]
+    optimizers = [found for found in classes if issubclass(found, keras.optimizers.Optimizer)]
+    sound = [found for found in optimizers if _takes(found, "learning_rate")]
+    return {found.__name__.lower(): found for found in sorted(sound, key=lambda one: one.__name__)}
+
+
+def _takes(optimizer_class: type, name: str) -> bool:
+    return name in inspect.signature(optimizer_class).parameters
 
 
 @functools.cache

@@ -37,7 +37,7 @@ _INDEX = string.Template("""\
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
-<title>batchlab: executed notebooks</title>
+<title>$title</title>
 <style>
 :root { --text: #1d2126; --soft: #57606a; --page: #f6f7f9; --card: #fff; --line: #d8dee4;
   --link: #0550ae; --bad: #b3261e; }
@@ -63,8 +63,8 @@ h2 { margin: 0; font-size: 1.1rem; line-height: 1.3; }
 </style>
 </head>
 <body>
-<h1>batchlab</h1>
-<p>What does the batch size do to training? The notebooks, as they were last executed.</p>
+<h1>$heading</h1>
+<p>What does the batch size do to training? The notebooks, as they were last executed$settings.</p>
 <ul class="cards">
 $cards</ul>
 </body>
@@ -110,7 +110,10 @@ def executed_page(notebook: nbformat.NotebookNode, name: str) -> str:
 
 
 def write_index(
-    output_dir: str | os.PathLike[str], notebooks: Sequence[str | os.PathLike[str]]
+    output_dir: str | os.PathLike[str],
+    notebooks: Sequence[str | os.PathLike[str]],
+    *,
+    parameters: str | None = None,
 ) -> tuple[Path, list[str]]:
     """Write ``index.html``: a card for each executed notebook, with its first figure.
 
@@ -120,6 +123,8 @@ def write_index(
         The folder with the executed notebooks and their pages.
     notebooks : sequence of paths
         The notebooks in the order in which to show them; only their names matter.
+    parameters : str, optional
+        What to call the parameters that they ran with, if not their own.
 
     Returns
     -------
@@ -132,11 +137,17 @@ def write_index(
     names = [Path(notebook).stem for notebook in notebooks]
     failed = [name for name in names if not _succeeded(output_dir, name)]
     cards = [_card(output_dir, name) for name in names]
+    named = html.escape(parameters or "")
+    words = {
+        "title": f"batchlab: {named}" if named else "batchlab: executed notebooks",
+        "heading": f"batchlab: {named}" if named else "batchlab",
+        "settings": f" with the parameters “{named}”" if named else "",
+    }
     index = output_dir / "index.html"
     output_dir.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=output_dir, prefix=".index-") as folder:
         page = Path(folder, index.name)
-        page.write_text(_INDEX.substitute(cards="".join(cards)), encoding="utf-8")
+        page.write_text(_INDEX.substitute(words, cards="".join(cards)), encoding="utf-8")
         os.replace(page, index)
     return index, failed
 

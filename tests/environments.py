@@ -26,7 +26,7 @@ dependencies:
 """
 
 
-def ranges(extras=("notebooks", "test")):
+def ranges(extras=("cluster", "notebooks", "test")):
     """Return the direct requirements of pyproject.toml, those that build it among them."""
     pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text())
     project = pyproject["project"]

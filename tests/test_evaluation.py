@@ -313,3 +313,13 @@ def test_evaluate_each_is_a_row_of_evaluate_for_each():
 
 def test_seconds_per_replicate():
     assert bl.seconds_per_replicate(history_of(replicates=6)) == 0.5
+
+
+def test_an_interval_does_not_depend_on_the_cells_beside_it():
+    # Shares of 500 samples: many resampled means are equal, and rounding must not part them.
+    values = np.random.default_rng(1).integers(390, 420, (30, 50)) / 500
+    together = bl.mean_interval(values)
+    for place, column in enumerate(values.T):
+        alone = bl.mean_interval(column)
+        assert together.low[place] == pytest.approx(alone.low, abs=1e-12)
+        assert together.high[place] == pytest.approx(alone.high, abs=1e-12)

@@ -15,6 +15,7 @@ from batchlab import execution
 from batchlab.__main__ import main
 from batchlab.execution import ExecutionError, execute
 from batchlab.pages import write_index
+from batchlab.parameters import check_parameters, parameters_from
 
 HEADING = "# Batches: *why*?\n\nThe `n` of [a page](x.html)\n& its size.\n\nMore."
 FIGURE = base64.b64encode(b"\x89PNG not really").decode()
@@ -28,8 +29,8 @@ SHOW_FIGURE = (
 def notebook(tmp_path):
     """Return a function that writes a notebook of code cells below a heading and parameters."""
 
-    def write(*sources, name="01-example.ipynb", folder="notebooks"):
-        cells = [new_markdown_cell(HEADING), new_code_cell("n = 3  # samples")]
+    def write(*sources, name="01-example.ipynb", folder="notebooks", parameters="n = 3  # samples"):
+        cells = [new_markdown_cell(HEADING), new_code_cell(parameters)]
         cells[1].metadata["tags"] = ["parameters"]
         cells += [new_code_cell(source) for source in sources]
         kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
@@ -94,7 +95,7 @@ def test_page_fetches_nothing(notebook, tmp_path):
 
 def test_parameters_take_the_place_of_the_defaults(notebook, tmp_path):
     path = notebook("print(n)")
-    assert printed(execute(path, tmp_path / "outputs", {"n": [1, 2]})) == "[1, 2]\n"
+    assert printed(execute(path, tmp_path / "outputs", {"n": 5})) == "5\n"
 
 
 @pytest.mark.parametrize(
@@ -103,11 +104,140 @@ def test_parameters_take_the_place_of_the_defaults(notebook, tmp_path):
         ({"m": 1}, ValueError, r"expected a parameter of 01-example \(n\), received m"),
         ({"n = 1; x": 1}, ValueError, "expected a parameter"),
         ({"n": (1, 2)}, TypeError, r"expected str, int, .* for n, received \(1, 2\)"),
+        (
+            {"n": True},
+            TypeError,
+            "expected a whole number for n, like its default 3, received True",
+        ),
     ],
 )
 def test_undeclared_or_unfit_parameters_are_refused(notebook, tmp_path, parameters, error, match):
     with pytest.raises(error, match=match):
         execute(notebook("print(n)"), tmp_path / "outputs", parameters)
+
+
+# Parameters and their types
+
+
+@pytest.mark.parametrize(
+    ("default", "fit", "unfit"),
+    [
+        ("3", [4, -1, 10**30], [4.0, True, "4", [4]]),
+        ("0.5", [0.1, 1, float("nan")], [True, "0.1", "1e-3", [0.1]]),
+        ("True", [False], [0, "False", [True]]),
+        ('"SGD"  # a name', ["Adam", ""], [1, True, ["Adam"]]),
+        ("[50]", [[], [1, 2]], [50, [1.5], [True], ["50"]]),
+        ("[0.1, 0.2]", [[], [1], [0.3, 2]], [0.1, "0.1", ["0.1"], [False]]),
+        ('[4, "full"]', [[1, 2], ["full"], []], [[0.5], "full", [True]]),
+        ("[]", [[], [1, "a", True]], [1, "[]"]),
+        ("[\n    1,  # one\n    2,\n]", [[3]], [3, [0.5]]),
+        ("None", [1, "a", [True]], []),
+        ("2 * 4", [1, "a", [True]], []),
+    ],
+)
+def test_a_value_has_the_type_of_the_default(notebook, default, fit, unfit):
+    path = notebook("print(n)", parameters=f"n = {default}")
+    for value in fit:
+        check_parameters(path, {"n": value})
+    for value in unfit:
+        with pytest.raises(TypeError, match=r"expected .* for n, like its default") as caught:
+            check_parameters(path, {"n": value})
+        assert "\n" not in str(caught.value)
+
+
+# Files of parameters
+
+
+@pytest.fixture
+def pair(notebook):
+    """Two notebooks in one folder that share some of their parameters."""
+    first = notebook("print(n, rate)", parameters="n = 3\nrate = 0.1")
+    second = notebook("print(n, sizes)", name="02-next.ipynb", parameters="n = 3\nsizes = [1]")
+    return first, second
+
+
+def test_one_file_serves_the_notebooks_of_a_folder(pair, tmp_path, capsys):
+    file, out = tmp_path / "both.yaml", tmp_path / "outputs"
+    file.write_text("# of a source\nn: 7  # samples\nrate: 2\nsizes: [4, 8]\n")
+    for path in pair:
+        assert main(["run", str(path), str(out), "--params", str(file)]) == 0
+    assert printed(out / "01-example.ipynb") == "7 2\n"
+    assert printed(out / "02-next.ipynb") == "7 [4, 8]\n"
+    names = [str(path) for path in pair]
+    assert main(["index", str(out), *names, "--params", str(file)]) == 0
+    text = (out / "index.html").read_text()
+    assert "<title>batchlab: both</title>" in text
+    assert "<h1>batchlab: both</h1>" in text
+    assert capsys.readouterr().err == ""
+
+
+def test_a_neighbour_that_cannot_be_read_does_not_matter(pair, tmp_path):
+    pair[1].write_text(pair[1].read_text()[:100])
+    file = tmp_path / "file.yaml"
+    file.write_text("n: 7")
+    assert parameters_from(file, pair[0]) == {"n": 7}
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("", "expected a mapping of names to values, received None"),
+        ("- 1\n- 2", "expected a mapping of names to values, received [1, 2]"),
+        ("just words", "expected a mapping of names to values, received 'just words'"),
+        ("n: [1, 2", "line 1: expected YAML; expected ',' or ']', but got"),
+        ("n: 1\n  rate: 2", "line 2: expected YAML; mapping values are not allowed"),
+        ("n: 1\n---\nn: 2", "expected YAML; but found another document"),
+        ("n: !!python/object/apply:os.getcwd []", "expected YAML; could not determine"),
+        ("n: \x00", "expected YAML; "),
+        ("[" * 5000, "expected YAML; "),
+        (f"n: {'9' * 5000}", "expected YAML; "),
+        ("1: 2", "expected names of parameters, received 1"),
+        ("yes: 2", "expected names of parameters, received True"),
+        ("n: 1\nrate: 0.1\nn: 2", "expected n once, received it 2 times"),
+        ("n:", "expected str, int, float, bool or a list of them for n, received None"),
+        ("n: 2026-11-21", "for n, received datetime.date(2026, 11, 21)"),
+        ("n: [2026-11-21]", "for n, received [datetime.date(2026, 11, 21)]"),
+        ("n: {a: 1}", "for n, received {'a': 1}"),
+        ("n: [[1]]", "for n, received [[1]]"),
+        ("n: !!set {1}", "for n, received {1}"),
+        ("n: &n [*n]", "for n, received [[[[[[[...]]]]]]]"),
+        ("raet: 0.1", "received raet; did you mean rate?"),
+        ("unheard_of: 1", "expected a parameter of a notebook in"),
+        ("n: yes", "expected a whole number for n, like its default 3, received True"),
+        ("n: 1e3", "expected a whole number for n, like its default 3, received '1e3'"),
+        ("rate: no", "expected a number for rate, like its default 0.1, received False"),
+        ("rate: [0.1]", "expected a number for rate, like its default 0.1, received [0.1]"),
+    ],
+)
+def test_a_file_that_is_not_one_of_parameters_gets_one_sentence(
+    pair, tmp_path, capsys, text, sentence
+):
+    file, out = tmp_path / "wrong.yaml", tmp_path / "outputs"
+    file.write_text(text)
+    assert main(["run", str(pair[0]), str(out), "--params", str(file)]) == 2
+    shown = capsys.readouterr().err
+    assert sentence in shown
+    assert shown.count("\n") == 1
+    assert len(shown) < 400
+    assert str(file) in shown or "like its default" in shown
+    assert not out.exists()
+
+
+def test_a_small_file_that_describes_an_astronomical_list_is_refused_at_once(pair, tmp_path):
+    lines = ["a0: &a0 [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]"]
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 30)]
+    file = tmp_path / "wrong.yaml"
+    file.write_text("\n".join(lines))
+    with pytest.raises(TypeError, match=r"for a1, received \[\[1, 1, 1"):
+        parameters_from(file, pair[0])
+
+
+def test_a_file_that_cannot_be_read_gets_one_sentence(pair, tmp_path, capsys):
+    for wrong in tmp_path / "none.yaml", tmp_path:
+        assert main(["run", str(pair[0]), str(tmp_path / "o"), "--params", str(wrong)]) == 2
+        shown = capsys.readouterr().err
+        assert shown.startswith(f"expected a file of parameters, received {wrong}: ")
+        assert shown.count("\n") == 1
 
 
 def test_failing_cell_is_shown_and_the_earlier_output_stays(notebook, tmp_path, capsys):

@@ -1,6 +1,7 @@
 """The notebooks are executed, tidy, run with other parameters, and nbval guards what they say."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -12,16 +13,22 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from batchlab.execution import execute
+from batchlab.parameters import check_parameters, declared, parameters_from
 
 ROOT = Path(__file__).parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 EVERY = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+SETTINGS = sorted((ROOT / "notebooks" / "params").glob("*.yaml"))
+RERUN = [path for path in NOTEBOOKS if re.match("0[2-5]-", path.name)]
+EVERY_SOURCE = pytest.mark.parametrize("settings", SETTINGS, ids=lambda path: path.stem)
 OVERRIDES = {
     "epochs": 12,
     "replicates": 1,
     "centers": 5,
     "n_samples": 600,
     "n_train": 300,
+    "random_states": [2, 7],
+    "problem_replicates": 2,
 }
 
 
@@ -61,7 +68,7 @@ def is_import(cell):
 
 def cell_faults(cell):
     outputs = json.dumps(cell.outputs)
-    if len(cell.source.strip().splitlines()) > 15:
+    if len(cell.source.strip().splitlines()) > 15 and "parameters" not in tags(cell):
         yield "a cell of more than 15 lines"
     if re.search(r"^\s*(?:def|class) ", cell.source, re.M):
         yield "a function or class, which is library"
@@ -176,3 +183,107 @@ def test_notebook_runs_with_other_parameters(path, tmp_path):
     assigned = [rf"^({name})\s*=[^=]" for name in parameters]
     sources = "\n".join(cell.source for cell in after if cell.cell_type == "code")
     assert not re.findall("|".join(assigned), sources, re.M), "a parameter is overwritten"
+
+
+# The settings of the sources
+
+
+def test_there_are_settings_for_each_source_that_gives_a_model():
+    assert [path.stem for path in SETTINGS] == ["adam-post", "tutorial", "video"]
+
+
+@EVERY_SOURCE
+@pytest.mark.parametrize("path", RERUN, ids=lambda path: path.stem)
+def test_settings_fit_every_notebook_that_re_runs_a_source(settings, path):
+    values = parameters_from(settings, path)
+    assert {"n_train", "optimizer", "learning_rate", "momentum", "epochs"} <= values.keys()
+    check_parameters(path, values)
+    if settings.stem == "tutorial":
+        defaults = declared(path)
+        assert values == {name: defaults[name] for name in values}
+
+
+@EVERY_SOURCE
+def test_every_setting_has_a_comment(settings):
+    before = ""
+    for line in settings.read_text(encoding="utf-8").splitlines():
+        assert not line or "  # " in line or line.startswith("# ") or before.startswith("# "), line
+        before = line
+
+
+@pytest.mark.parametrize(
+    ("source", "stem"),
+    [("tutorial", "02-batch"), ("adam-post", "03-stochastic"), ("video", "04-minibatch")],
+)
+def test_a_notebook_runs_with_the_settings_of_a_source(source, stem, tmp_path):
+    path = ROOT / "notebooks" / f"{stem}.ipynb"
+    values = parameters_from(ROOT / "notebooks" / "params" / f"{source}.yaml", path)
+    short = {"epochs": 8, "replicates": 2, "random_states": [2], "problem_replicates": 1}
+    parameters = values | {name: short[name] for name in short.keys() & declared(path).keys()}
+    executed = nbformat.read(execute(path, tmp_path, parameters), as_version=4)
+    outputs = [output for cell in executed.cells for output in cell.get("outputs", [])]
+    shown = "".join(output.get("text", "") for output in outputs)
+    assert re.search(rf"on {values['n_train']} (?:training )?samples", shown)
+    assert not [output for output in outputs if output.get("name") == "stderr"]
+
+
+def test_papermill_alone_takes_them_too(tmp_path):
+    settings, out = ROOT / "notebooks" / "params" / "video.yaml", tmp_path / "out.ipynb"
+    command = [sys.executable, "-m", "papermill", "--cwd", "notebooks", "--no-progress-bar"]
+    command += ["-f", str(settings), "-p", "epochs", "3", "-p", "replicates", "1"]
+    command += ["notebooks/02-batch.ipynb", str(out)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "batch size 800 on 800 training samples" in out.read_text()
+
+
+def make(*arguments):
+    """Return what make would run, with an environment that is up to date."""
+    command = ["make", "-n", "--no-print-directory", "-o", ".venv/installed-requirements.lock"]
+    outer = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "PARAMS", "GPU", "OUTPUTS", "NOTEBOOKS")
+    environment = {name: value for name, value in os.environ.items() if name not in outer}
+    return subprocess.run(
+        [*command, *arguments],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@EVERY_SOURCE
+def test_make_runs_what_changed_with_the_settings_of_a_source(settings, tmp_path):
+    arguments = "notebooks", "index", f"PARAMS={settings.stem}", f"OUTPUTS={tmp_path}"
+    results, file = tmp_path / settings.stem, f"notebooks/params/{settings.stem}.yaml"
+    runs = [
+        f".venv/bin/python -m batchlab run notebooks/{path.name} '{results}' --params {file}"
+        for path in RERUN
+    ]
+    names = " ".join(f"notebooks/{path.name}" for path in RERUN)
+    index = f".venv/bin/python -m batchlab index '{results}' {names} --params {file}"
+    assert [line for line in make(*arguments).stdout.splitlines() if line != ":"] == [*runs, index]
+    results.mkdir()
+    for path in RERUN:
+        (results / path.name).touch()
+    assert make(*arguments).stdout.splitlines() == [":", index]
+    assert make("-W", file, *arguments).stdout.splitlines() == [*runs, ":", index]
+
+
+@pytest.mark.parametrize(
+    "name", ["nonsense", "%", "video tutorial", "../params/video", "video.yaml"]
+)
+def test_make_names_the_settings_there_are(name):
+    done = make("run", f"PARAMS={name}")
+    assert done.returncode == 2
+    assert f"PARAMS: expected one of adam-post, tutorial, video, received {name}" in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert done.stdout == ""
+
+
+def test_without_settings_make_runs_every_notebook(tmp_path):
+    shown = make("notebooks", f"OUTPUTS={tmp_path}").stdout
+    ran = re.findall(r"batchlab run notebooks/(\S+) '(.*)'", shown)
+    numbered = [path.name for path in NOTEBOOKS if path.name[0].isdigit()]
+    assert ran == [(name, str(tmp_path)) for name in numbered]
+    assert "--params" not in shown

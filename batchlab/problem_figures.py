@@ -1,0 +1,71 @@
+"""A figure of final accuracies on several problems, beside the ceiling of each.
+
+Imports neither TensorFlow nor Keras.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+
+from batchlab._curves import PART_LABELS, band_caption, split
+from batchlab._style import COLORS, MARKERS, axes_or_new, cycled
+from batchlab.across_problems import across_problems, below_ceiling
+from batchlab.intervals import over_replicates
+from batchlab.records import setting
+
+
+def plot_across_problems(
+    studies: Mapping[str, xr.Dataset], *, metric: str = "val_accuracy", ax: Axes | None = None
+) -> Axes:
+    """Draw final accuracies less the Bayes rule's, problem by problem, side by side.
+
+    Parameters
+    ----------
+    studies : mapping of str to xarray.Dataset
+        By the name in the legend; from `batchlab.sweep` over the same problems alone, whose Bayes
+        rule is known.
+    metric : {"train_accuracy", "val_accuracy"}
+    ax : matplotlib.axes.Axes or None
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Raises
+    ------
+    ValueError
+        If `metric` is another, there are no studies, or they are not over the same problems alone.
+    """
+    table = across_problems(studies, metric=metric)
+    part, _ = split(metric)
+    ax = axes_or_new(ax)
+    apart = 0.6 / len(table)
+    for place, (name, study) in enumerate(studies.items()):
+        found = over_replicates(below_ceiling(study, metric))
+        mean = found["mean"].to_numpy()
+        reach = np.stack([mean - found["low"].to_numpy(), found["high"].to_numpy() - mean])
+        ax.errorbar(
+            np.arange(len(mean)) + (place - (len(table) - 1) / 2) * apart,
+            mean,
+            np.nan_to_num(reach).clip(0),
+            fmt=cycled(MARKERS, place),
+            color=cycled(COLORS, place),
+            markersize=5,
+            capsize=3,
+            label=name,
+        )
+    ax.axhline(0, color="dimgray", linewidth=1, linestyle="--", label="Bayes ceiling")
+    first = next(iter(studies.values()))
+    ceilings = setting(first, f"bayes_{part}_accuracy").broadcast_like(first["problem"])
+    problems = zip(first["problem"].to_numpy(), ceilings.to_numpy(), strict=True)
+    ax.set_xticks(
+        range(first.sizes["problem"]),
+        [f"{problem}\n{ceiling:.3f}" for problem, ceiling in problems],
+    )
+    ax.set_xlabel("problem, and the accuracy of its Bayes rule")
+    ax.set_ylabel(f"accuracy less the Bayes rule's\n{PART_LABELS[part]}, at the end")
+    title = band_caption(*studies.values(), single=False)
+    ax.legend(title=title, fontsize="small", title_fontsize="small")
+    return ax
