@@ -148,7 +148,8 @@ def grid_of(
         )
     choices = {
         "batch_size": _several(batch_size),
-        "learning_rate": _several(learning_rate),
+        # Rules are a dimension of their own: the rate then depends on the batch size as well.
+        **_rates(learning_rate),
         "optimizer": _named("optimizer", optimizer),
         "problem": _named("problem", problem),
         "build": _named("build", build),
@@ -201,9 +202,11 @@ def _cell(place: tuple, label: dict, chosen: dict, settings: list[str], rest: di
             for_build[name] = chosen[name]
         else:
             config = _with_setting(optimizer_class, config, name, chosen[name])
-    if chosen["learning_rate"] is not None:
-        rate = positive_number("learning_rate", chosen["learning_rate"])
-        config = {**config, "learning_rate": rate}
+    rate = chosen.get("rule", chosen.get("learning_rate"))
+    if callable(rate):
+        rate = rate(checked_batch_size(chosen["batch_size"], chosen["problem"].n_train))
+    if rate is not None:
+        config = {**config, "learning_rate": positive_number("learning_rate", rate)}
     _check_problem(chosen["problem"])
     run = checked_settings(chosen["problem"], batch_size=chosen["batch_size"], **rest)
     of_model = {name: label[name] for name in ("build", "problem", *for_build) if name in label}
@@ -227,6 +230,12 @@ def _several(given: object) -> object:
     """Return a list if several values are given, else the value."""
     several = isinstance(given, Iterable) and not isinstance(given, str | Mapping)
     return list(given) if several else given
+
+
+def _rates(given: object) -> dict[str, object]:
+    if isinstance(given, Mapping):
+        return {"rule": _named("learning_rate", given)}
+    return {"learning_rate": _several(given)}
 
 
 def _named(name: str, given: object) -> object:

@@ -1,7 +1,7 @@
 """`sweep`: train over a grid of settings and return one dataset with a dimension for each."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 
 import joblib
@@ -17,6 +17,8 @@ from batchlab.running import elsewhere, train_elsewhere, train_here
 from batchlab.store import Keys, Store
 from batchlab.studies import study_of
 
+Rate = float | Callable[[int], float]
+
 
 def sweep(
     build: Build | Mapping[str, Build],
@@ -27,7 +29,7 @@ def sweep(
     updates: int | None = None,
     samples: int | None = None,
     records: int | Sequence[int] | None = None,
-    learning_rate: float | Sequence[float] | None = None,
+    learning_rate: float | Sequence[float] | Mapping[str, Rate] | None = None,
     optimizer: keras.optimizers.Optimizer | Mapping[str, keras.optimizers.Optimizer] | None = None,
     loss: keras.losses.Loss | Mapping[str, keras.losses.Loss] | None = None,
     replicates: int = 1,
@@ -61,8 +63,10 @@ def sweep(
         `samples_seen` says how many they were.
     records : int, sequence of int or None
         With `updates` or `samples`: how many records, equally far apart, or where. None is 100.
-    learning_rate : float, sequence of float or None
-        In place of the optimizer's own. Several are a dimension `learning_rate`.
+    learning_rate : float, sequence of float, mapping of str to float or callable, or None
+        In place of the optimizer's own. Several are a dimension `learning_rate`. A mapping holds
+        rules by name, each a rate or a function batch size -> rate (see `scaled_rates`): a
+        dimension `rule`, and the rates are the variable `learning_rate`.
     optimizer : keras.optimizers.Optimizer, mapping of str to them, or None
         As in `fit`, or several by name: a dimension `optimizer`.
     loss : keras.losses.Loss, mapping of str to them, or None
