@@ -1,169 +1,26 @@
-"""Speed of `batchlab.fit` against ``keras.Model.fit``, measured in turn in one process.
+"""`make bench`: the speed of batchlab beside Keras's fit, measured in turn in one process.
 
 python -m batchlab.benchmark --help
 """
 
 import argparse
-import gc
 import platform
-import statistics
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
 
 import joblib
-import numpy as np
 
 import batchlab as bl
 from batchlab._tensorflow import keras, tf
-
-REPEATS = 3
-
-
-@dataclass(frozen=True)
-class Run:
-    """One of the tutorial's runs."""
-
-    batch_size: int
-    learning_rate: float
-    epochs: int
-
-    @property
-    def updates(self) -> int:
-        """Updates of the whole run on the tutorial's 500 training samples."""
-        return -(-500 // self.batch_size) * self.epochs
-
-    def optimizer(self) -> keras.optimizers.Optimizer:
-        """Return the tutorial's optimizer."""
-        return keras.optimizers.SGD(self.learning_rate, momentum=0.9)
-
-
-@dataclass(frozen=True)
-class Seconds:
-    """Seconds of a whole run, with and without what precedes its first update."""
-
-    with_compiling: float
-    without: float
-
-
-def measure_keras(problem: bl.Problem, run: Run, epochs: int) -> Seconds:
-    """Return what Keras's fit takes, as the tutorial calls it, from a limited number of epochs.
-
-    Parameters
-    ----------
-    problem : Problem
-    run : Run
-    epochs : int
-        That fit is made to run after its first one. An epoch takes as long as any other, so the
-        time of the whole run is that of its first epoch and of `run.epochs - 1` such.
-
-    Returns
-    -------
-    Seconds
-    """
-    model = keras.Sequential(
-        [
-            keras.Input((2,)),
-            keras.layers.Dense(50, activation="relu", kernel_initializer="he_uniform"),
-            keras.layers.Dense(3, activation="softmax"),
-        ]
-    )
-    model.compile(run.optimizer(), loss="categorical_crossentropy", metrics=["accuracy"])
-    targets = np.eye(3)[problem.y_train], np.eye(3)[problem.y_test]
-
-    def fit(epochs: int) -> float:
-        return _seconds(
-            lambda: model.fit(
-                problem.x_train,
-                targets[0],
-                batch_size=run.batch_size,
-                epochs=epochs,
-                validation_data=(problem.x_test, targets[1]),
-                verbose=0,
-            )
-        )
-
-    first = fit(1)
-    epoch = fit(epochs) / epochs
-    return Seconds(first + (run.epochs - 1) * epoch, run.epochs * epoch)
-
-
-def measure_batchlab(problem: bl.Problem, run: Run, replicates: int) -> Seconds:
-    """Return what batchlab's fit takes for the whole run of all replicates.
-
-    Parameters
-    ----------
-    problem : Problem
-    run : Run
-    replicates : int
-
-    Returns
-    -------
-    Seconds
-        With compiling: the first such call of the process. Without: the median of three more, each
-        from the call to its return, the drawing of weights and orders included.
-    """
-
-    def fit() -> float:
-        return _seconds(
-            lambda: bl.fit(
-                bl.mlp,
-                problem,
-                batch_size=run.batch_size,
-                epochs=run.epochs,
-                optimizer=run.optimizer(),
-                replicates=replicates,
-            )
-        )
-
-    return Seconds(fit(), statistics.median(fit() for _ in range(REPEATS)))
-
-
-def table(problem: bl.Problem, *, epochs: int, fit_epochs: int, replicates: int) -> str:
-    """Return the speed table in Markdown.
-
-    Parameters
-    ----------
-    problem : Problem
-    epochs : int
-        Of each run.
-    fit_epochs : int
-        That Keras's fit is made to run of them, after the first.
-    replicates : int
-        For the last columns, beside a single one.
-
-    Returns
-    -------
-    str
-    """
-    lines = [
-        "| batch size | updates | Keras `fit` | `batchlab.fit`, 1 replicate | ratio "
-        f"| {replicates} replicates, each | ratio |",
-        "|---:|---:|---:|---:|---:|---:|---:|",
-    ]
-    for batch_size, rate in ((500, 0.01), (32, 0.01), (1, 0.01)):
-        run = Run(batch_size, rate, epochs)
-        theirs = measure_keras(problem, run, fit_epochs)
-        single = measure_batchlab(problem, run, 1)
-        many = measure_batchlab(problem, run, replicates)
-        for kind in ("with_compiling", "without"):
-            label = "with compiling" if kind == "with_compiling" else "without"
-            keras_seconds = getattr(theirs, kind)
-            one, each = getattr(single, kind), getattr(many, kind) / replicates
-            lines.append(
-                f"| {batch_size}, {label} | {run.updates:,} | {_told(keras_seconds, run)} "
-                f"| {_told(one, run)} | {keras_seconds / one:,.0f} "
-                f"| {_told(each, run)} | {keras_seconds / each:,.0f} |"
-            )
-    return "\n".join(lines)
+from batchlab.benchmark_fit import REPEATS, Run, measure_batchlab, measure_keras, table
+from batchlab.benchmark_sweep import report
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Print the speed table."""
+    """Print the speed table of `fit`, then the speed of a sweep."""
     parser = argparse.ArgumentParser(
         prog="python -m batchlab.benchmark",
-        description="Seconds and updates per second of Keras's fit and of batchlab's on the "
-        "tutorial's three runs, and their ratio.",
+        description="Seconds of Keras's fit and of batchlab on the tutorial's three runs, and on "
+        "its figure of eight panels, and their ratios.",
     )
     parser.add_argument("--epochs", type=int, default=200, help="of each run (default 200)")
     parser.add_argument(
@@ -174,8 +31,11 @@ def main(arguments: list[str] | None = None) -> None:
         "time grows linearly with the epochs (default 20; give --epochs for all)",
     )
     parser.add_argument("--replicates", type=int, default=30, help="side by side (default 30)")
+    parser.add_argument(
+        "--many", type=int, default=300, help="replicates to compare with these (default 300)"
+    )
     given = parser.parse_args(arguments)
-    for name in ("epochs", "fit_epochs", "replicates"):
+    for name in ("epochs", "fit_epochs", "replicates", "many"):
         if getattr(given, name) < 1:
             option = name.replace("_", "-")
             parser.error(f"--{option}: expected at least 1, received {getattr(given, name)}.")
@@ -191,25 +51,24 @@ def main(arguments: list[str] | None = None) -> None:
         )
     )
     print(
+        "\n"
+        + report(
+            problem,
+            epochs=given.epochs,
+            fit_epochs=given.fit_epochs,
+            replicates=given.replicates,
+            many=given.many,
+        )
+    )
+    print(
         f"\nSeconds (updates per second) of {given.epochs} epochs; the ratio is Keras's seconds by "
         f"batchlab's.\nKeras's fit ran {given.fit_epochs + 1} epochs in float32, its default; the "
         "rest is extrapolated, since its time grows linearly.\nbatchlab's ran all of them in "
         f"float64, without compiling the median of {REPEATS} calls.\n"
         f"TensorFlow {tf.__version__}, Keras {keras.__version__}, Python "
-        f"{platform.python_version()}, {joblib.cpu_count()} cores; the table took "
+        f"{platform.python_version()}, {joblib.cpu_count()} cores; all of it took "
         f"{time.perf_counter() - begin:.0f} s."
     )
-
-
-def _seconds(call: Callable) -> float:
-    gc.collect()  # so that no call pays for what the one before it left behind
-    begin = time.perf_counter()
-    call()
-    return time.perf_counter() - begin
-
-
-def _told(seconds: float, run: Run) -> str:
-    return f"{seconds:.3g} s ({run.updates / seconds:,.0f}/s)"
 
 
 if __name__ == "__main__":

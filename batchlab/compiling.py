@@ -101,6 +101,12 @@ _programs: OrderedDict[tuple, Program] = OrderedDict()
 _lock = threading.RLock()
 
 
+def forget_programs() -> None:
+    """Make the next use of every program trace and compile it anew, as in a new process."""
+    with _lock:
+        _programs.clear()
+
+
 def program_for(
     model: keras.Model,
     loss: keras.losses.Loss,

@@ -66,7 +66,11 @@ def late_variance(history: xr.Dataset, metric: str) -> xr.DataArray:
 
 
 def evaluate(
-    history: xr.Dataset, *, metric: str | None = None, target: float | None = None
+    history: xr.Dataset,
+    *,
+    metric: str | None = None,
+    target: float | None = None,
+    held: bool = True,
 ) -> pd.DataFrame:
     """Return the metrics in the last record over the replicates, in every cell of a sweep.
 
@@ -81,6 +85,8 @@ def evaluate(
         The only metric; None is all of them.
     target : float or None
         An accuracy between 0 and 1, to be told also how many replicates hold it, and since when.
+    held : bool
+        False: how many reach it at all, and when first.
 
     Returns
     -------
@@ -100,7 +106,8 @@ def evaluate(
         - with a target `held`, how many replicates are at it to the end, and what these had spent
           by the record since which they are (see `time_to_target`), mean and 95 % interval:
           `epoch`, `epoch_low`, `epoch_high`, the same for `update`, `sample` and `second`.
-          Missing for losses, and NaN where no replicate holds it.
+          Missing for losses, and NaN where no replicate holds it. With ``held=False`` the count
+          is `reached`.
 
     Raises
     ------
@@ -131,13 +138,13 @@ def evaluate(
         diverged=diverged(history).sum("replicate"),
     )
     if target is not None:
-        table = table.assign(_budgets_to(history, target, metrics))
+        table = table.assign(_budgets_to(history, target, metrics, held))
     grid = grid_dimensions(history)
     if metric is not None and grid:
         table = table.isel(metric=0, drop=True)
     order = [*grid, *(["metric"] if "metric" in table.dims else [])]
     found = table.to_dataframe(dim_order=order)
-    return found if target is None else found.astype({"held": "Int64"})
+    return found if target is None else found.astype({_told(held): "Int64"})
 
 
 def evaluate_each(histories: dict[str, xr.Dataset], metric: str) -> pd.DataFrame:
@@ -222,18 +229,24 @@ def _of_each(metrics: Sequence[str], values: Callable[[str], xr.DataArray]) -> x
     )
 
 
-def _budgets_to(history: xr.Dataset, target: float, metrics: Sequence[str]) -> xr.Dataset:
+def _told(held: bool) -> str:
+    return "held" if held else "reached"
+
+
+def _budgets_to(
+    history: xr.Dataset, target: float, metrics: Sequence[str], held: bool
+) -> xr.Dataset:
     """Return how many replicates hold a target, and the budgets spent by then with intervals."""
     never = time_to_target(history, target).where(False)
     times = xr.concat(
         [
-            time_to_target(history, target, metric=name) if name in ACCURACIES else never
+            time_to_target(history, target, metric=name, held=held) if name in ACCURACIES else never
             for name in metrics
         ],
         pd.Index(metrics, name="metric"),
     )
     known = times["metric"].isin(ACCURACIES)
-    columns = {"held": times["epoch"].count("replicate").where(known)}
+    columns = {_told(held): times["epoch"].count("replicate").where(known)}
     for budget in BUDGETS:
         found = over_replicates(times[budget])
         columns |= {
