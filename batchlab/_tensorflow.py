@@ -64,6 +64,7 @@ __all__ = [
     "preserved_random_state",
     "quiet_logging",
     "tf",
+    "undisturbed_seeds",
     "with_keras_settings",
 ]
 
@@ -150,6 +151,35 @@ def preserved_random_state() -> Iterator[None]:
                 eager._rng = tensorflow[1]
             for name, value in kept.items():
                 global_state.set_global_attribute(name, value)
+
+
+class _Generator(random.Random):
+    """A generator like Python's own, which is seeded along with it."""
+
+    def seed(self, value: int | None = None) -> None:
+        super().seed(value)
+        if value is not None:  # not when it is made
+            random.seed(value)
+
+
+@contextlib.contextmanager
+def undisturbed_seeds() -> Iterator[None]:
+    """Let Keras draw the seeds of its initializers where no other thread draws between them.
+
+    It takes them from Python's generator, and so do the threads of a Dask worker or client: once in
+    a while a replicate started from other weights.
+    """
+    from keras.src.random import seed_generator  # where it looks the generator up
+    from keras.src.utils import rng_utils
+
+    own = _Generator()
+    with building:
+        before = seed_generator.python_random, rng_utils.random
+        seed_generator.python_random = rng_utils.random = own
+        try:
+            yield
+        finally:
+            seed_generator.python_random, rng_utils.random = before
 
 
 def device_name(device: str | None) -> str:

@@ -182,13 +182,14 @@ def record_places(records: int | Sequence[int] | None, total: int, unit: str) ->
     """
     if records is None:
         records = min(DEFAULT_RECORDS, total)
-    if np.ndim(records) == 0:
+    if isinstance(records, str) or not np.iterable(records):
         count = whole_number("records", records, minimum=1, maximum=total)
-        return tuple((np.arange(1, count + 1) * total // count).tolist())
+        return tuple(place * total // count for place in range(1, count + 1))
+    records = list(records)
     places = tuple(whole_number("records", place, minimum=1, maximum=total) for place in records)
     if not places or any(late <= early for early, late in itertools.pairwise(places)):
         raise ValueError(
-            f"records: expected increasing numbers of {unit}, received {shown(list(records))}."
+            f"records: expected increasing numbers of {unit}, received {shown(records)}."
         )
     return places if places[-1] == total else (*places, total)
 

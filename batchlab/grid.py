@@ -3,8 +3,9 @@
 import functools
 import inspect
 import itertools
+import math
 import numbers
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
@@ -16,8 +17,17 @@ from batchlab.budgets import one_of, record_places, updates_for
 from batchlab.data import Problem
 from batchlab.optimizers import default_optimizer, settings_of
 from batchlab.prepared import Training
+from batchlab.program import METRICS
 from batchlab.replicas import Build
 from batchlab.settings import Settings, checked_batch_size, checked_settings
+
+# Names of a study's dimensions and variables other than settings.
+_TAKEN = {
+    *METRICS,
+    *("replicate", "seed", "epoch", "update", "sample", "samples_seen", "parameter"),
+    *("weights", "initial_weights", "epoch_weights", "compile_seconds", "training_seconds"),
+    *("rule", "loss_function"),
+}
 
 
 @dataclass(frozen=True)
@@ -147,19 +157,22 @@ def grid_of(
             "after each of which there is a record."
         )
     choices = {
-        "batch_size": _several(batch_size),
+        "batch_size": _sequence("batch_size", batch_size),
         # Rules are a dimension of their own: the rate then depends on the batch size as well.
         **_rates(learning_rate),
         "optimizer": _named("optimizer", optimizer),
         "problem": _named("problem", problem),
         "build": _named("build", build),
-        "loss": _named("loss", loss),
+        # Not `loss`, which is a variable of every history.
+        "loss_function": _named("loss", loss),
         **{name: _setting(name, given) for name, given in settings.items()},
     }
     _check_settings(settings, choices["build"], choices["optimizer"])
-    if not isinstance(choices["problem"], Mapping):
-        _check_problem(choices["problem"])
-        choices["batch_size"] = _sizes(choices["batch_size"], choices["problem"].n_train)
+    problems = choices["problem"]
+    for one in problems.values() if isinstance(problems, Mapping) else [problems]:
+        _check_problem(one)
+    if not isinstance(problems, Mapping):
+        choices["batch_size"] = _sizes(choices["batch_size"], problems.n_train)
     axes = [
         Axis(name, *_labelled(name, given))
         for name, given in choices.items()
@@ -207,7 +220,6 @@ def _cell(place: tuple, label: dict, chosen: dict, settings: list[str], rest: di
         rate = rate(checked_batch_size(chosen["batch_size"], chosen["problem"].n_train))
     if rate is not None:
         config = {**config, "learning_rate": positive_number("learning_rate", rate)}
-    _check_problem(chosen["problem"])
     run = checked_settings(chosen["problem"], batch_size=chosen["batch_size"], **rest)
     of_model = {name: label[name] for name in ("build", "problem", *for_build) if name in label}
     return Cell(
@@ -217,7 +229,7 @@ def _cell(place: tuple, label: dict, chosen: dict, settings: list[str], rest: di
         chosen["problem"],
         run,
         (optimizer_class, config),
-        chosen["loss"],
+        chosen["loss_function"],
         _told(of_model),
     )
 
@@ -228,8 +240,14 @@ def _told(label: dict) -> str:
 
 def _several(given: object) -> object:
     """Return a list if several values are given, else the value."""
-    several = isinstance(given, Iterable) and not isinstance(given, str | Mapping)
+    several = np.iterable(given) and not isinstance(given, str | bytes | Mapping)
     return list(given) if several else given
+
+
+def _sequence(name: str, given: object) -> object:
+    if isinstance(given, Mapping):
+        raise TypeError(f"{name}: expected one or a sequence of them, received {shown(given)}.")
+    return _several(given)
 
 
 def _rates(given: object) -> dict[str, object]:
@@ -243,6 +261,8 @@ def _named(name: str, given: object) -> object:
         wrong = [key for key in given if not isinstance(key, str)]
         if wrong:
             raise TypeError(f"{name}: expected names for its values, received {shown(wrong[0])}.")
+        if not given:
+            raise ValueError(f"{name}: expected at least one value, received none.")
         return dict(given)
     if isinstance(given, list | tuple):
         raise TypeError(
@@ -297,16 +317,21 @@ def _check_settings(settings: Mapping, build: object, optimizer: object) -> None
     """Refuse a setting that neither all builders nor all optimizers have, or both have."""
     builds = list(build.values()) if isinstance(build, dict) else [build]
     optimizers = list(optimizer.values()) if isinstance(optimizer, dict) else [optimizer]
-    of_build = functools.reduce(set.intersection, map(_keywords, builds))
-    of_optimizer = functools.reduce(set.intersection, map(_options, optimizers))
+    all_keywords, all_options = list(map(_keywords, builds)), list(map(_options, optimizers))
+    of_build, of_optimizer = set.intersection(*all_keywords), set.intersection(*all_options)
     for name in settings:
+        if name in _TAKEN:
+            raise ValueError(
+                f"{name}: expected a setting whose name is not that of a variable or dimension of "
+                f"histories, received {name!r}."
+            )
         if name not in of_build | of_optimizer:
             known = ", ".join(sorted(of_build | of_optimizer))
             raise TypeError(
                 f"{name}: expected a keyword of build or a setting of the optimizer ({known}), "
                 f"received {name!r}."
             )
-        if name in of_build & of_optimizer:
+        if name in set.union(*all_keywords) & set.union(*all_options):
             raise TypeError(
                 f"{name}: expected a setting of one, but build and the optimizer both have it."
             )
@@ -326,6 +351,11 @@ def _options(optimizer: object) -> set[str]:
 
 
 def _with_setting(optimizer_class: type, config: dict, name: str, value: object) -> dict:
+    value = value.item() if isinstance(value, np.generic) else value
+    # Keras does not look at all of them.
+    number = isinstance(value, numbers.Real) and math.isfinite(value)
+    if isinstance(config[name], numbers.Real | None) and not (value is None or number):
+        raise ValueError(f"{name}: expected finite numbers or None, received {shown(value)}.")
     changed = {**config, name: value}
     excluded = changed.pop("excluded_from_weight_decay")
     try:

@@ -44,7 +44,8 @@ def progress_bar(
         total=total,
         initial=done,
         unit=f" {unit}s",
-        unit_scale=True,
+        unit_scale=total >= 10_000,
+        smoothing=0,  # what is left takes as long as what is done: cells come in waves
         desc=description,
         delay=SECONDS_UNSEEN,
         leave=False,

@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 
 from batchlab._checks import shown, whole_number
-from batchlab._tensorflow import building, keras, preserved_random_state
+from batchlab._tensorflow import building, keras, preserved_random_state, undisturbed_seeds
 from batchlab.data import Problem
 from batchlab.progress import progress_bar
 
@@ -47,7 +47,7 @@ def initial_variables(
     model = None
     trainable, non_trainable = [], []
     bar = progress_bar(len(seeds), unit="replicate", description="weights", show=show_progress)
-    with building, preserved_random_state(), bar:
+    with building, preserved_random_state(), undisturbed_seeds(), bar:
         for seed in seeds:
             keras.utils.set_random_seed(int(seed))
             replica = _build_checked(build, problem)

@@ -1,6 +1,12 @@
 """The cells of a sweep, trained: here, or by other processes."""
 
+import contextlib
+import copyreg
+import importlib
+import pickle
+import sys
 import uuid
+import warnings
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,8 +17,8 @@ import xarray as xr
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 from joblib.parallel import get_active_backend
 
-from batchlab._checks import whole_number
-from batchlab._tensorflow import keras_settings, with_keras_settings
+from batchlab._checks import shown, whole_number
+from batchlab._tensorflow import building, keras_settings, with_keras_settings
 from batchlab.data import Problem
 from batchlab.grid import Cell
 from batchlab.prepared import Starts, Training
@@ -125,13 +131,22 @@ def train_elsewhere(
     ------
     RuntimeError
         If processes have died three times.
+    TypeError
+        If a cell cannot be sent to another process.
     """
     left = {cell.place: cell for cell in cells}
-    sweep, settings = uuid.uuid4().hex, keras_settings()
+    if not left:
+        return
+    _make_package_picklable()
+    sweep = uuid.uuid4().hex
+    with building:  # else another thread's training may have changed them for a moment
+        settings = keras_settings()
     for attempt in range(1, ATTEMPTS + 1):
         jobs = n_jobs
         if n_jobs is not None:
-            jobs = min(joblib.effective_n_jobs(n_jobs), len(left))
+            # Not one for the last cell: joblib would train it here, and if it is what kills its
+            # process, that would be this one.
+            jobs = min(joblib.effective_n_jobs(n_jobs), max(len(left), 2))
         workers = joblib.Parallel(n_jobs=jobs, batch_size=1, return_as="generator_unordered")
         # A problem is an argument of its own: with joblib's Dask backend the caller may have it
         # scattered once instead of sent with each cell.
@@ -140,15 +155,41 @@ def train_elsewhere(
             for cell in left.values()
         ]
         try:
-            for place, history in workers(calls):
-                yield left.pop(place), history
+            with _quietly_closing(workers(calls)) as results:
+                for place, history in results:
+                    yield left.pop(place), history
             return
+        except pickle.PicklingError as error:
+            raise TypeError(
+                "build, loss: expected what can be sent to another process, received one that "
+                f"cannot: {shown(str(error.__cause__ or error))}."
+            ) from error
         except TerminatedWorkerError as error:
             if attempt == ATTEMPTS:
                 raise RuntimeError(
                     f"n_jobs: expected processes that live to their end, but one was killed or ran "
                     f"out of memory, {ATTEMPTS} times; {len(left)} cells are not finished."
                 ) from error
+
+
+@contextlib.contextmanager
+def _quietly_closing(results: Iterator) -> Iterator[Iterator]:
+    """Close joblib's results at the end; it warns of those that nobody waits for any more."""
+    try:
+        yield results
+    finally:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", r"\d+ tasks", UserWarning)
+            results.close()
+
+
+def _make_package_picklable() -> None:
+    """Let functions refer to this package by its name, as those written in a notebook do.
+
+    lazy-loader makes it an instance of a subclass of ModuleType, which cloudpickle does not know.
+    """
+    package = type(sys.modules[__package__])
+    copyreg.pickle(package, lambda module: (importlib.import_module, (module.__name__,)))
 
 
 # In a worker process: the weights of the sweep that it is working for.
@@ -163,5 +204,8 @@ def _train(
     starts = _starts.setdefault(sweep, SharedStarts())
     with with_keras_settings(settings):
         training = replace(cell, problem=problem).training()
-        initial = training.ready(lambda: starts.of(cell, training))
+        training.trace()
+        # In this thread, which holds Keras's settings: compiling may have to trace again.
+        training.compile()
+        initial = starts.of(cell, training)
     return cell.place, training.train(initial, show_progress=False)

@@ -1,16 +1,22 @@
 """A folder of finished cells, one netCDF file each, found again by what they were made of."""
 
+import contextlib
 import hashlib
+import io
 import json
 import os
 import tempfile
 import warnings
+from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
 
+import h5netcdf
 import numpy as np
 import xarray as xr
+from xarray.backends import H5NetCDFStore
 
+from batchlab._tensorflow import keras
 from batchlab.data import Problem
 from batchlab.grid import Cell
 from batchlab.history import version_attributes
@@ -43,20 +49,19 @@ class Store:
 
     Raises
     ------
+    TypeError
+        If it is not a path.
     OSError
         If it cannot be made or written to.
     """
 
     def __init__(self, folder: str | os.PathLike[str]):
+        if not isinstance(folder, str | os.PathLike) or not os.fspath(folder):
+            raise TypeError(f"store: expected the path of a folder or None, received {folder!r}.")
         self._folder = Path(folder)
-        try:
+        with self._writing():
             self._folder.mkdir(parents=True, exist_ok=True)
             tempfile.TemporaryFile(dir=self._folder).close()
-        except OSError as error:
-            raise type(error)(
-                f"store: expected a folder that can be written to, received {str(folder)!r}: "
-                f"{error.strerror}."
-            ) from error
 
     def read(self, key: str) -> xr.Dataset | None:
         """Return a cell as it was written, or None if there is none that can be trusted.
@@ -69,6 +74,10 @@ class Store:
         path = self._path(key)
         if not path.exists():
             return None
+        if path.is_dir():  # it may hold anything, so it is not replaced
+            raise IsADirectoryError(
+                f"store: expected a finished cell or nothing in {path}, received a folder."
+            )
         try:
             history = xr.load_dataset(path, engine="h5netcdf")
         except Exception as error:  # a file of any kind: each of three libraries has its own errors
@@ -88,17 +97,33 @@ class Store:
     def write(self, key: str, history: xr.Dataset) -> None:
         """Keep a cell: the file is there whole, or as it was before."""
         sealed = history.assign_attrs(cell=key, seal=_seal(history))
-        handle, temporary = tempfile.mkstemp(dir=self._folder, prefix=".", suffix=".part")
+        # In memory first: HDF5 itself tells of a full disk in its destructors, again and again. And
+        # not by `to_netcdf`, which takes a lock on a Dask cluster, if there is one, by a file name.
+        image = io.BytesIO()
+        with h5netcdf.File(image, "w") as file:
+            sealed.dump_to_store(H5NetCDFStore(file))
+        with self._writing():
+            handle, temporary = tempfile.mkstemp(dir=self._folder, prefix=".", suffix=".part")
+            try:
+                with open(handle, "wb") as file:
+                    file.write(image.getbuffer())
+                    file.flush()
+                    os.fsync(file.fileno())
+                os.chmod(temporary, 0o666 & ~_umask())
+                os.replace(temporary, self._path(key))
+            except BaseException:
+                Path(temporary).unlink(missing_ok=True)
+                raise
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
         try:
-            os.close(handle)
-            sealed.to_netcdf(temporary, engine="h5netcdf")
-            with open(temporary, "rb") as written:
-                os.fsync(written.fileno())
-            os.chmod(temporary, 0o666 & ~_umask())
-            os.replace(temporary, self._path(key))
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+            yield
+        except OSError as error:
+            raise type(error)(
+                f"store: expected a folder that can be written to, received {str(self._folder)!r}: "
+                f"{error.strerror}."
+            ) from error
 
     def _path(self, key: str) -> Path:
         return self._folder / f"{key}.nc"
@@ -137,6 +162,7 @@ class Keys:
         made_of = {
             "engine": self._engine,
             "versions": {**version_attributes(), "python_version": None},
+            "epsilon": keras.config.epsilon(),
             "problem": self._problem(cell.problem),
             "model": described,
             "starts": self._first_and_last(cell, training),

@@ -10,6 +10,7 @@ import xarray as xr
 from batchlab._tensorflow import keras
 from batchlab.data import Problem
 from batchlab.grid import Cell, Grid, grid_of
+from batchlab.optimizers import stateless_optimizer
 from batchlab.prepared import Training
 from batchlab.progress import progress_bar
 from batchlab.replicas import Build
@@ -70,7 +71,7 @@ def sweep(
     optimizer : keras.optimizers.Optimizer, mapping of str to them, or None
         As in `fit`, or several by name: a dimension `optimizer`.
     loss : keras.losses.Loss, mapping of str to them, or None
-        Likewise: a dimension `loss`.
+        Likewise: a dimension `loss_function`.
     replicates, seed, device
         As in `fit`, for every cell.
     keep_weights : {"none", "final", "epochs"}
@@ -96,10 +97,10 @@ def sweep(
     -------
     xarray.Dataset
         The variables of `fit` with the grid's dimensions in front: `batch_size`, `learning_rate`,
-        `optimizer`, `problem`, `build`, `loss`, then those of `settings`, as far as they have
-        several values; then `replicate` and `epoch`. `compile_seconds` and `training_seconds` of
-        each cell along all of the grid's dimensions; settings that differ between cells along
-        those that they depend on; settings common to all as attributes.
+        `optimizer`, `problem`, `build`, `loss_function`, then those of `settings`, as far as they
+        have several values; then `replicate` and `epoch`. `compile_seconds` and
+        `training_seconds` of each cell along all of the grid's dimensions; settings that differ
+        between cells along those that they depend on; settings common to all as attributes.
 
     Raises
     ------
@@ -182,12 +183,18 @@ def _trainings(grid: Grid) -> dict[tuple, Training]:
     Raises
     ------
     TypeError, ValueError
-        If a model cannot be trained, or weights of several sizes are to be kept.
+        If a model cannot be trained, or not by an optimizer, or weights of several sizes are to
+        be kept.
     """
-    trainings = {}
+    trainings, optimizers = {}, set()
     for cell in grid.cells:
-        if _made(cell) not in trainings:
-            trainings[_made(cell)] = cell.training()
+        made = _made(cell)
+        if made not in trainings:
+            trainings[made] = cell.training()
+        if cell.optimizer[0] not in optimizers:
+            variables = trainings[made].model.trainable_variables
+            stateless_optimizer(*cell.optimizer, variables, variables[0].dtype)
+            optimizers.add(cell.optimizer[0])
     sizes = {training.model.count_params() for training in trainings.values()}
     keep = grid.cells[0].run.keep_weights
     if keep != "none" and len(sizes) > 1:

@@ -2,13 +2,18 @@
 
 import os
 import pty
+import re
 import subprocess
 import sys
 import termios
+import time
 
 import nbclient
 import nbformat
 import pytest
+
+import batchlab as bl
+from batchlab import progress
 
 RUN = "import batchlab as bl; bl.fit(bl.mlp, bl.blobs(), batch_size=1, epochs=200, replicates=9);"
 AT_ONCE = "from batchlab import progress; progress.SECONDS_UNSEEN = 0; "
@@ -62,3 +67,90 @@ def test_a_notebook_shows_progress_only_to_a_person(monkeypatch, opened_by_a_per
     if opened_by_a_person:  # Jupyter's server sets it for the kernels that it starts
         monkeypatch.setenv("JPY_SESSION_NAME", "notebooks/02-batch.ipynb")
     assert ("batch size 1" in in_a_kernel(AT_ONCE + RUN)) is expected
+
+
+# Sweeps
+
+
+@pytest.fixture
+def slow_cells(small, monkeypatch):
+    """Cells that are not trained but take a fifth of a second each."""
+    history = bl.fit(bl.mlp, small, batch_size=16, epochs=1, keep_weights="none")
+
+    def train_here(cells, **_):
+        for cell in cells:
+            time.sleep(0.2)
+            yield cell, history
+
+    monkeypatch.setattr("batchlab.sweeps.train_here", train_here)
+    monkeypatch.setattr(progress, "SECONDS_UNSEEN", 0)
+
+
+def counts(shown):
+    """Return what a bar has shown: cells done, cells in all, seconds left."""
+    found = re.findall(r"sweep: +\d+%.*? (\d+)/(\d+) \[00:\d\d<00:(\d\d)", shown)
+    return [tuple(map(int, numbers)) for numbers in found]
+
+
+def test_a_sweep_shows_cells_done_and_left_and_the_time_they_will_take(small, slow_cells, capsys):
+    rates = [rate / 100 for rate in range(1, 13)]
+    settings = {"batch_size": 16, "epochs": 1, "progress": True}
+    bl.sweep(bl.mlp, small, learning_rate=rates, **settings)
+    shown = counts(capsys.readouterr().err)
+    assert [done for done, *_ in shown] == list(range(1, 13))
+    assert {total for _, total, _ in shown} == {12}
+    # It takes 2.4 seconds; tqdm shows whole ones.
+    assert 2 <= shown[0][2] <= 5
+    assert shown[-1][2] == 0
+
+
+def test_what_the_store_has_is_done_already(small, slow_cells, capsys, tmp_path):
+    settings = {"batch_size": 16, "epochs": 1, "progress": True, "store": tmp_path}
+    rates = [rate / 100 for rate in range(1, 12)]
+    bl.sweep(bl.mlp, small, learning_rate=rates[:6], **settings)
+    capsys.readouterr()
+    bl.sweep(bl.mlp, small, learning_rate=rates, **settings)
+    shown = counts(capsys.readouterr().err)
+    assert [(done, total) for done, total, _ in shown] == [(done, 11) for done in range(7, 12)]
+
+
+@pytest.fixture
+def now(monkeypatch):
+    """The clock of progress bars, to be moved by hand."""
+    now = [0.0]
+    monkeypatch.setattr("tqdm.std.time", lambda: now[0])
+    monkeypatch.setattr(progress, "SECONDS_UNSEEN", 0)
+    return now
+
+
+def test_the_time_left_does_not_count_what_was_done_before(now, capsys):
+    bar = progress.progress_bar(11, unit="cell", description="sweep", show=True, done=6)
+    with bar:
+        now[0] += 10.0
+        bar.update()
+    assert counts(capsys.readouterr().err) == [(7, 11, 40)]
+
+
+def test_the_time_left_is_fair_if_cells_come_in_waves(now, capsys):
+    with progress.progress_bar(64, unit="cell", description="sweep", show=True) as bar:
+        for cell in range(32):
+            now[0] += 16.0 if cell % 16 == 0 else 0.2  # sixteen are compiled first
+            bar.update()
+    (*_, last) = counts(capsys.readouterr().err)
+    assert last[:2] == (32, 64)
+    assert 37 <= last[2] <= 39  # as long as the first half took
+
+
+def test_a_sweep_shows_nothing_where_nobody_watches(small, slow_cells, capsys):
+    bl.sweep(bl.mlp, small, batch_size=[16, 30], epochs=1)
+    bl.sweep(bl.mlp, small, batch_size=[16, 30], epochs=1, progress=False)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_cells_show_no_bars_of_their_own(small, capsys, monkeypatch):
+    monkeypatch.setattr(progress, "SECONDS_UNSEEN", 0)
+    bl.sweep(bl.mlp, small, batch_size=[1, 2], epochs=200, replicates=9, progress=True)
+    shown = capsys.readouterr().err
+    assert "sweep" in shown
+    assert "batch size" not in shown
+    assert "weights" not in shown
