@@ -13,6 +13,8 @@ from .evaluation import evaluate_each as evaluate_each
 from .evaluation import locate as locate
 from .intervals import mean_interval as mean_interval
 from .learning_rates import best_rates as best_rates
+from .learning_rates import rate_rules as rate_rules
+from .learning_rates import rule_ends as rule_ends
 from .learning_rates import scaled_rates as scaled_rates
 from .maps import plot_decision_boundary as plot_decision_boundary
 from .maps import plot_problem as plot_problem

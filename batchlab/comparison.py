@@ -56,6 +56,7 @@ def compare(study: xr.Dataset, *, metric: str = "val_accuracy", **reference) -> 
     """
     choice("metric", metric, FINAL_METRICS)
     grid = grid_dimensions(study)
+    reference = {name: _label(study, name, value) for name, value in reference.items()}
     _check_reference(study, grid, reference)
     final = final_values(study, metric)
     if reference:
@@ -74,6 +75,12 @@ def compare(study: xr.Dataset, *, metric: str = "val_accuracy", **reference) -> 
     return _table(differences, index, lower_is_better=metric.endswith("loss"))
 
 
+def _label(study: xr.Dataset, name: str, value: object) -> object:
+    """Return what stands for a value along a dimension: values that are no numbers have a name."""
+    named = name in study.dims and study[name].dtype.kind in "OU"
+    return str(value) if named else value
+
+
 def _check_reference(study: xr.Dataset, grid: tuple[str, ...], reference: dict) -> None:
     if not grid:
         raise ValueError("study: expected one with cells to compare, received a single history.")
@@ -83,7 +90,7 @@ def _check_reference(study: xr.Dataset, grid: tuple[str, ...], reference: dict) 
         there = study[name].to_numpy().tolist()
         if not any(value == one for one in there):
             raise ValueError(
-                f"{name}: expected one of {', '.join(map(str, there))}, received {shown(value)}."
+                f"{name}: expected one of {', '.join(map(repr, there))}, received {shown(value)}."
             )
 
 

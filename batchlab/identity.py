@@ -47,7 +47,9 @@ def identity(
         text = json.dumps([optimizer_class.__qualname__, *described], sort_keys=True)
     except (TypeError, ValueError, NotImplementedError):
         return None
-    if not _only_keras(described):
+    # By its settings a function of somebody's own is told from Keras's by its name alone.
+    holders = [*model._flatten_layers(), loss]
+    if not _only_keras(described) or any(map(_holds_foreign_function, holders)):
         return None
     for place, layer in enumerate(model._flatten_layers()):
         if _named_by_keras(layer):
@@ -66,6 +68,14 @@ def _named_by_keras(layer: keras.Layer) -> bool:
     """Return whether a name is the class's with a number, which counts through a process."""
     base = re.sub(r"_\d+$", "", layer.name).replace("_", "")
     return base == type(layer).__name__.lower()
+
+
+def _holds_foreign_function(holder: object) -> bool:
+    """Return whether a layer or loss has an attribute that is a function from elsewhere."""
+    return any(
+        callable(value) and not str(getattr(value, "__module__", "")).startswith("keras.")
+        for value in vars(holder).values()
+    )
 
 
 def _only_keras(config: object) -> bool:

@@ -1,12 +1,13 @@
 """Which learning rate is best for each batch size, and what the rules of thumb say it is."""
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
-from batchlab._checks import choice, positive_number
+from batchlab._checks import choice, positive_number, shown
 from batchlab.evaluation import FINAL_METRICS, final_values
 from batchlab.intervals import CONFIDENCE, RESAMPLES
 from batchlab.records import grid_dimensions, setting
@@ -92,7 +93,9 @@ def _best(rates: np.ndarray, values: np.ndarray, possible: np.ndarray) -> dict:
     again = np.where(possible, values[drawn].mean(axis=1), -np.inf)
     chosen = rates[again.argmax(axis=1)]
     tails = [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2]
-    low, high = np.quantile(chosen, tails, method="inverted_cdf")
+    low, high = (
+        np.quantile(chosen, tails, method="inverted_cdf") if replicates > 1 else (np.nan, np.nan)
+    )
     return {
         "learning_rate": rates[best],
         "low": low,
@@ -143,3 +146,90 @@ def scaled_rates(
     base = positive_number("base", base)
     sizes = np.array([positive_number("batch_sizes", size) for size in batch_sizes])
     return positive_number("rate", rate) * (sizes / base) ** RULES[rule]
+
+
+def rate_rules(best: pd.DataFrame, *, base: int) -> dict[str, Callable[[int], float]]:
+    """Return rules for the learning rate to be judged, as `sweep` takes them.
+
+    A rule starts from the best rate of one batch size, which is known only within an interval. So
+    each rule is there for the interval's ends too: what holds for one start alone is no finding.
+
+    Parameters
+    ----------
+    best : pandas.DataFrame
+        From `best_rates`, by batch size.
+    base : int
+        The batch size from which the rules start, one of these.
+
+    Returns
+    -------
+    dict of str to callable
+        Batch size -> rate: `re-tuned`, the best rate itself; `linear from …` and
+        `square root from …` for each of the starts that differ.
+
+    Raises
+    ------
+    ValueError
+        If `base` is not among the batch sizes.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import batchlab as bl
+    >>> best = pd.DataFrame({"learning_rate": 0.01, "low": 0.01, "high": 0.02}, index=[8, 32])
+    >>> rules = bl.rate_rules(best, base=8)
+    >>> rules["linear from 0.02"](32)
+    0.08
+    """
+    if base not in best.index:
+        raise ValueError(
+            f"base: expected one of {', '.join(map(str, best.index))}, received {shown(base)}."
+        )
+    starts = sorted(set(best.loc[base, ["low", "learning_rate", "high"]].dropna()))
+    scaled = {
+        f"{rule} from {start:g}": functools.partial(_scaled, start, base, rule)
+        for rule in RULES
+        for start in starts
+    }
+    return {"re-tuned": lambda size: float(best.loc[size, "learning_rate"]), **scaled}
+
+
+def _scaled(start: float, base: int, rule: str, size: int) -> float:
+    return float(scaled_rates(start, [size], base=base, rule=rule)[0])
+
+
+def rule_ends(costs: pd.DataFrame) -> pd.DataFrame:
+    """Return where each rule ends: the batch size from which on it has a cost for good.
+
+    Parameters
+    ----------
+    costs : pandas.DataFrame
+        From `compare` with ``rule="re-tuned"``, of accuracies: by batch size and rule.
+
+    Returns
+    -------
+    pandas.DataFrame
+        By rule: `ends_at`, the smallest batch size at which, and at all larger ones, the interval
+        of the difference is below zero; missing if there is none. `worse_at`: all batch sizes at
+        which it is. Each interval is for one comparison alone, so that a single one among many may
+        be below zero by chance.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import batchlab as bl
+    >>> index = pd.MultiIndex.from_product([[8, 16, 32], ["linear"]], names=["batch_size", "rule"])
+    >>> costs = pd.DataFrame({"high": [0.1, -0.1, -0.2]}, index=index)
+    >>> int(bl.rule_ends(costs).loc["linear", "ends_at"])
+    16
+    """
+    rows = {}
+    for rule, row in costs["high"].groupby("rule", sort=False):
+        worse = row.droplevel("rule").sort_index() < 0
+        for_good = worse.index[worse[::-1].cummin()[::-1]]
+        rows[rule] = {
+            "ends_at": for_good[0] if len(for_good) else pd.NA,
+            "worse_at": worse.index[worse].tolist(),
+        }
+    table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("rule")
+    return table.astype({"ends_at": "Int64"})

@@ -176,6 +176,11 @@ def _check_rate(optimizer: keras.optimizers.Optimizer) -> None:
             "learning_rate: expected a number or one of keras.optimizers.schedules, received "
             f"{shown(rate)}."
         )
+    if isinstance(rate, schedules) and not type(rate).__module__.startswith("keras."):
+        raise TypeError(
+            "learning_rate: expected a number or one of keras.optimizers.schedules, which can be "
+            f"copied by their settings, received a {type(rate).__name__}."
+        )
 
 
 def stateless_optimizer(

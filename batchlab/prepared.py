@@ -1,6 +1,5 @@
 """A training made ready: its model, its compiled program, the states it starts from."""
 
-import copy
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -190,10 +189,25 @@ def _checked_loss(loss: object, outputs: int, dtype: str) -> keras.losses.Loss:
             "loss: expected one that is a mean over samples (reduction='sum_over_batch_size'), "
             f"received reduction={loss.reduction!r}."
         )
-    loss = copy.copy(loss)
-    # Keras has no public way to change them, and a loss's settings may not all be in its config.
+    # Not by `copy`, which Keras directs through its saving, and a loss's settings may not all be in
+    # its config. Nor has Keras a public way to change the type.
+    loss = unpacked(packed(loss))
     loss._dtype_policy = keras.DTypePolicy(dtype)
     loss._dtype = dtype
+    return loss
+
+
+def packed(loss: keras.losses.Loss | None) -> tuple[type, dict] | None:
+    """Return a loss as its class and attributes, in which form any can be sent and copied."""
+    return None if loss is None else (type(loss), dict(vars(loss)))
+
+
+def unpacked(parts: tuple[type, dict] | None) -> keras.losses.Loss | None:
+    """Return the loss that `packed` took apart, a new one."""
+    if parts is None:
+        return None
+    loss = object.__new__(parts[0])
+    loss.__dict__.update(parts[1])
     return loss
 
 

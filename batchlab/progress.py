@@ -1,11 +1,15 @@
 """A progress bar that is silent when nobody watches."""
 
+import contextlib
 import os
 import sys
+import threading
+from collections.abc import Iterator
 
 from tqdm import tqdm
 
 SECONDS_UNSEEN = 1  # a run shorter than this shows no bar
+SECONDS_A_TICK = 1
 
 # Set by the programs in which a person has the notebook open; papermill and nbval set none.
 _INTERACTIVE_NOTEBOOKS = ("JPY_SESSION_NAME", "VSCODE_PID", "COLAB_JUPYTER_IP")
@@ -51,3 +55,23 @@ def progress_bar(
         leave=False,
         disable=not (watched() if show is None else show),
     )
+
+
+@contextlib.contextmanager
+def ticking(bar: tqdm) -> Iterator[None]:
+    """Draw a bar anew each second inside the body, for units that take longer than that."""
+    ended = threading.Event()
+
+    def draw() -> None:
+        while not ended.wait(SECONDS_A_TICK):
+            bar.refresh()
+
+    thread = threading.Thread(target=draw, name="batchlab-progress", daemon=True)
+    if not bar.disable:
+        thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        if not bar.disable:
+            thread.join()

@@ -104,8 +104,15 @@ def spent(history: xr.Dataset, budget: str) -> xr.DataArray:
         Without the grid dimensions on which it does not depend.
     """
     name = "update" if budget == "second" else budget
+    if name == "sample" and "samples_seen" in history.variables:
+        name = "samples_seen"  # `sample` is where samples were to be compared
     found = history[name].reset_coords(drop=True).astype("float64")
     if budget == "second":
-        share = found / found.isel({record_dimension(history): -1}, drop=True)
+        whole = (
+            setting(history, "updates")
+            if has_setting(history, "updates")
+            else found.isel({record_dimension(history): -1}, drop=True)
+        )
+        share = found / whole
         return share * seconds_per_replicate(history)
     return found

@@ -133,7 +133,7 @@ def trained_model(
     name = "weights"
     if epoch is not None:
         epoch = whole_number("epoch", epoch, minimum=0, maximum=n_epochs)
-        name = {0: "initial_weights", n_epochs: "weights"}.get(epoch, "epoch_weights")
+        name = {n_epochs: "weights", 0: "initial_weights"}.get(epoch, "epoch_weights")
     if name not in history:
         needed = "final" if name == "weights" else "epochs"
         raise ValueError(

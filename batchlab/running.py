@@ -21,7 +21,7 @@ from batchlab._checks import shown, whole_number
 from batchlab._tensorflow import building, keras_settings, with_keras_settings
 from batchlab.data import Problem
 from batchlab.grid import Cell
-from batchlab.prepared import Starts, Training
+from batchlab.prepared import Starts, Training, packed, unpacked
 
 # Programs of so many cells are compiled side by side before the first of them is trained, so that
 # the seconds of training are not those of a machine that compiles meanwhile.
@@ -93,12 +93,13 @@ def train_here(cells: Sequence[Cell], *, cores: int) -> Iterator[tuple[Cell, xr.
     ----------
     cells : sequence of Cell
     cores : int
-        To compile on; with one, each cell is compiled just before it is trained.
+        With one, each cell is compiled just before it is trained, else several before that.
     """
     starts = SharedStarts()
     ahead = 1 if cores == 1 else CELLS_AHEAD
     for begin in range(0, len(cells), ahead):
-        pool = ThreadPoolExecutor(cores)
+        # One at a time: XLA itself uses several cores, and so the seconds are those of one program.
+        pool = ThreadPoolExecutor(1)
         try:
             wave = []
             for cell in cells[begin : begin + ahead]:
@@ -151,7 +152,13 @@ def train_elsewhere(
         # A problem is an argument of its own: with joblib's Dask backend the caller may have it
         # scattered once instead of sent with each cell.
         calls = [
-            joblib.delayed(_train)(replace(cell, problem=None), cell.problem, sweep, settings)
+            joblib.delayed(_train)(
+                replace(cell, problem=None, loss=None),
+                cell.problem,
+                packed(cell.loss),
+                sweep,
+                settings,
+            )
             for cell in left.values()
         ]
         try:
@@ -162,7 +169,7 @@ def train_elsewhere(
         except pickle.PicklingError as error:
             raise TypeError(
                 "build, loss: expected what can be sent to another process, received one that "
-                f"cannot: {shown(str(error.__cause__ or error))}."
+                f"cannot: {shown(_last_line(error.__cause__ or error))}."
             ) from error
         except TerminatedWorkerError as error:
             if attempt == ATTEMPTS:
@@ -183,6 +190,11 @@ def _quietly_closing(results: Iterator) -> Iterator[Iterator]:
             results.close()
 
 
+def _last_line(error: BaseException) -> str:
+    """Return what an error says, behind the traceback that joblib may have put before it."""
+    return next((line for line in reversed(str(error).splitlines()) if line.strip()), "")
+
+
 def _make_package_picklable() -> None:
     """Let functions refer to this package by its name, as those written in a notebook do.
 
@@ -197,13 +209,13 @@ _starts: dict[str, SharedStarts] = {}
 
 
 def _train(
-    cell: Cell, problem: Problem, sweep: str, settings: dict
+    cell: Cell, problem: Problem, loss: tuple | None, sweep: str, settings: dict
 ) -> tuple[tuple[int, ...], xr.Dataset]:
     if sweep not in _starts:
         _starts.clear()
     starts = _starts.setdefault(sweep, SharedStarts())
     with with_keras_settings(settings):
-        training = replace(cell, problem=problem).training()
+        training = replace(cell, problem=problem, loss=unpacked(loss)).training()
         training.trace()
         # In this thread, which holds Keras's settings: compiling may have to trace again.
         training.compile()

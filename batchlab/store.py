@@ -29,6 +29,7 @@ _ENGINE = (
     "budgets",
     "compiling",
     "history",
+    "identity",
     "optimizers",
     "prepared",
     "program",
@@ -58,7 +59,7 @@ class Store:
     def __init__(self, folder: str | os.PathLike[str]):
         if not isinstance(folder, str | os.PathLike) or not os.fspath(folder):
             raise TypeError(f"store: expected the path of a folder or None, received {folder!r}.")
-        self._folder = Path(folder)
+        self._folder = Path(folder).expanduser()
         with self._writing():
             self._folder.mkdir(parents=True, exist_ok=True)
             tempfile.TemporaryFile(dir=self._folder).close()

@@ -12,7 +12,7 @@ from batchlab.data import Problem
 from batchlab.grid import Cell, Grid, grid_of
 from batchlab.optimizers import stateless_optimizer
 from batchlab.prepared import Training
-from batchlab.progress import progress_bar
+from batchlab.progress import progress_bar, ticking
 from batchlab.replicas import Build
 from batchlab.running import elsewhere, train_elsewhere, train_here
 from batchlab.store import Keys, Store
@@ -164,7 +164,7 @@ def sweep(
     bar = progress_bar(
         len(grid.cells), unit="cell", description="sweep", show=progress, done=len(histories)
     )
-    with bar, closing(finished):
+    with bar, ticking(bar), closing(finished):
         for cell, history in finished:
             if kept:
                 kept.write(keys[cell.place], history)

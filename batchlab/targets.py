@@ -77,8 +77,8 @@ def time_to_target(
 def first_reached(histories: dict[str, xr.Dataset], target: float) -> pd.DataFrame:
     """Return when the test accuracy first reached a target, after how much of each budget.
 
-    Accuracy is known after whole epochs only, so a run of many updates an epoch may have reached
-    the target earlier than this says.
+    Accuracy is known at the records only, so a run of many updates between two of them may have
+    reached the target earlier than this says.
 
     Parameters
     ----------

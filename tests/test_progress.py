@@ -154,3 +154,12 @@ def test_cells_show_no_bars_of_their_own(small, capsys, monkeypatch):
     assert "sweep" in shown
     assert "batch size" not in shown
     assert "weights" not in shown
+
+
+def test_a_bar_ticks_while_a_unit_takes_long(capfd, monkeypatch):
+    monkeypatch.setattr(progress, "SECONDS_A_TICK", 0.05)
+    for show, seen in ((True, True), (False, False)):
+        bar = progress.progress_bar(4, unit="cell", description="sweep", show=show)
+        with bar, progress.ticking(bar):
+            time.sleep(0.3)
+        assert ("0/4" in capfd.readouterr().err) == seen

@@ -521,3 +521,73 @@ def test_statistics_and_figures_do_not_wait_for_tensorflow():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout, done.stderr) == (0, "\n", "")
+
+
+# What was spent
+
+
+def test_samples_are_those_that_were_seen(small):
+    study = bl.sweep(bl.mlp, small, batch_size=[7, 60], samples=300, records=20, replicates=3)
+    times = bl.time_to_target(study, 0.01, held=False)
+    # The first record of the full batch is at 15 samples, when it has seen all 60.
+    assert study["sample"][0] == 15
+    assert (times["sample"].sel(batch_size=60) == 60).all()
+    assert (times["sample"].sel(batch_size=7) == 21).all()
+
+
+def test_seconds_do_not_depend_on_the_records_at_hand(small):
+    study = bl.sweep(bl.mlp, small, batch_size=[16, 60], epochs=6, replicates=3)
+    whole = bl.time_to_target(study, 0.01, held=False)["second"]
+    part = bl.time_to_target(study.sel(epoch=slice(1, 2)), 0.01, held=False)["second"]
+    np.testing.assert_allclose(part, whole, rtol=1e-12)
+
+
+# Rules
+
+
+def test_rules_start_from_all_of_an_interval():
+    best = pd.DataFrame({"learning_rate": 0.01, "low": 0.01, "high": 0.04}, index=[8, 32, 512])
+    best.loc[512, "learning_rate"] = 0.3
+    rules = bl.rate_rules(best, base=8)
+    assert list(rules) == [
+        "re-tuned",
+        "linear from 0.01",
+        "linear from 0.04",
+        "square root from 0.01",
+        "square root from 0.04",
+    ]
+    assert [rules["re-tuned"](size) for size in (8, 512)] == [0.01, 0.3]
+    assert rules["linear from 0.04"](32) == pytest.approx(0.16)
+    assert rules["square root from 0.01"](512) == pytest.approx(0.08)
+    with pytest.raises(ValueError, match=r"^base: expected one of 8, 32, 512, received 16\.$"):
+        bl.rate_rules(best, base=16)
+
+
+@pytest.mark.parametrize(
+    ("highs", "end", "worse"),
+    [
+        ([0.1, -0.1, -0.2], 32, [32, 128]),
+        ([-0.1, 0.0, -0.2], 128, [8, 128]),
+        ([-0.1, -0.1, 0.0], None, [8, 32]),
+        ([-0.1, -0.1, -0.1], 8, [8, 32, 128]),
+    ],
+)
+def test_a_rule_ends_where_it_is_worse_for_good(highs, end, worse):
+    index = pd.MultiIndex.from_product([[8, 32, 128], ["rule"]], names=["batch_size", "rule"])
+    row = bl.rule_ends(pd.DataFrame({"high": highs}, index=index)).loc["rule"]
+    assert row["worse_at"] == worse
+    assert (row["ends_at"] == end) if end else pd.isna(row["ends_at"])
+
+
+def test_a_single_replicate_has_no_interval_of_the_best_rate(small):
+    study = bl.sweep(bl.mlp, small, batch_size=[16], learning_rate=[0.01, 0.1], epochs=2)
+    assert bl.best_rates(study)[["low", "high"]].isna().all(axis=None)
+
+
+def test_compare_takes_values_that_stand_under_a_name(small):
+    several = {"nesterov": [True, False], "hidden_units": [(3,), (4,)]}
+    study = bl.sweep(bl.mlp, small, batch_size=60, epochs=1, replicates=2, **several)
+    assert len(bl.compare(study, nesterov=True, hidden_units=(3,))) == 3
+    told = r"^hidden_units: expected one of '\(3,\)', '\(4,\)', received"
+    with pytest.raises(ValueError, match=told):
+        bl.compare(study, hidden_units=(5,))

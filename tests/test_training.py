@@ -404,3 +404,11 @@ def test_progress_is_shown_when_asked_for(tutorial, capsys, monkeypatch):
     monkeypatch.setattr("batchlab.progress.SECONDS_UNSEEN", 0)
     bl.fit(bl.mlp, tutorial, batch_size=1, epochs=100, replicates=9, progress=True)
     assert "batch size 1" in capsys.readouterr().err
+
+
+def test_the_start_of_a_history_by_updates(small):
+    history = bl.fit(bl.mlp, small, batch_size=16, updates=10, records=2, keep_weights="epochs")
+    assert history["epoch_weights"].dims == ("replicate", "update", "parameter")
+    start = bl.trained_model(bl.mlp, small, history, epoch=0)
+    flat = np.concatenate([weight.ravel() for weight in start.get_weights()])
+    np.testing.assert_array_equal(flat, history["initial_weights"][0])
