@@ -29,6 +29,17 @@ OVERRIDES = {
     "n_train": 300,
     "random_states": [2, 7],
     "problem_replicates": 2,
+    "batch_sizes": [8, 32, 150],
+    "last_batches": [150, 299, 300],
+    "powers": [16],
+    "classes": [3, 12],
+    "class_batch_sizes": [8, 64],
+    "class_epochs": 2,
+    "sgd_rates": [0.004, 0.016],
+    "adam_rates": [0.002, 0.008],
+    "judged": [32],
+    "judging_replicates": 1,
+    "updates": 20,
 }
 
 
