@@ -374,7 +374,7 @@ def test_equal_cells_are_neither_better_nor_worse():
     [
         ({"epochs": 4}, "reference: expected any of batch_size, optimizer, received 'epochs'."),
         ({"batch_size": 5}, "batch_size: expected one of 4, 32, 500, received 5."),
-        ({"optimizer": "Lion"}, "optimizer: expected one of Adam, SGD, received 'Lion'."),
+        ({"optimizer": "Lion"}, "optimizer: expected one of 'Adam', 'SGD', received 'Lion'."),
         ({"metric": "f1"}, "metric: expected one of 'train_accuracy', 'val_accuracy'"),
     ],
 )
