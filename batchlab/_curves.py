@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 
 from batchlab._style import COLORS, LINE_STYLES, MARKERS, cycled
 from batchlab.evaluation import diverged
-from batchlab.intervals import mean_interval, over_replicates
+from batchlab.intervals import error_bars, mean_interval, over_replicates
 from batchlab.records import has_setting, record_dimension, setting, spent
 
 PARTS = {"train": "train_", "test": "val_", "reported": ""}
@@ -114,13 +114,11 @@ def draw_points(
     """
     found = over_replicates(values)
     mean = found["mean"].to_numpy()
-    reach = np.stack([mean - found["low"].to_numpy(), found["high"].to_numpy() - mean])
     color, marker = cycled(COLORS, place), cycled(MARKERS, place)
     ax.errorbar(
         along,
         mean,
-        # Rounding: never less than nothing.
-        np.nan_to_num(reach).clip(0),
+        error_bars(mean, found["low"], found["high"]),
         color=color,
         linestyle=cycled(LINE_STYLES, place),
         marker=marker,

@@ -8,6 +8,7 @@ import xarray as xr
 
 from batchlab._checks import choice
 from batchlab.evaluation import final_values
+from batchlab.intervals import replicate_variance
 from batchlab.records import grid_dimensions, has_setting, setting
 from batchlab.targets import ACCURACIES
 
@@ -87,7 +88,7 @@ def across_problems(
     means = pd.DataFrame(
         {name: each.mean("replicate").to_series() for name, each in values.items()}
     )
-    within = {name: _variance(each).mean() for name, each in values.items()}
+    within = {name: replicate_variance(each).mean() for name, each in values.items()}
     return pd.DataFrame(
         {
             "mean": means.mean(),
@@ -100,12 +101,6 @@ def across_problems(
             "problems": means.count(),
         }
     ).rename_axis(f"{metric} less the Bayes rule's")
-
-
-def _variance(values: xr.DataArray) -> xr.DataArray:
-    """Return the variance over the replicates; NaN where there are fewer than two."""
-    spare = (values.count("replicate") - 1).where(lambda count: count > 0)
-    return ((values - values.mean("replicate")) ** 2).sum("replicate") / spare
 
 
 def _check_problems(values: list[xr.DataArray]) -> None:

@@ -9,7 +9,6 @@ import numpy as np
 
 from batchlab._checks import positive_number, shown
 from batchlab._tensorflow import floatx
-from batchlab.data import Problem
 from batchlab.optimizers import default_optimizer, settings_of
 from batchlab.program import METRICS
 from batchlab.settings import checked_batch_size
@@ -95,12 +94,6 @@ def labelled(name: str, given: list | dict) -> tuple[tuple, tuple]:
     if twice:
         raise ValueError(f"{name}: expected different values, received {shown(twice[0])} twice.")
     return labels, tuple(values)
-
-
-def check_problem(problem: object) -> None:
-    """Refuse what is no problem."""
-    if not isinstance(problem, Problem):
-        raise TypeError(f"problem: expected a batchlab Problem, received {shown(problem)}.")
 
 
 def check_settings(settings: Mapping, build: object, optimizer: object) -> None:

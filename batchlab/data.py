@@ -225,6 +225,17 @@ def from_arrays(x_train, y_train, x_test, y_test, *, name: str = "arrays") -> Pr
     return _problem((x_train, y_train, x_test, y_test), n_classes=len(classes), name=name)
 
 
+def check_problem(problem: object) -> None:
+    """Refuse what is no problem.
+
+    Raises
+    ------
+    TypeError
+    """
+    if not isinstance(problem, Problem):
+        raise TypeError(f"problem: expected a batchlab Problem, received {shown(problem)}.")
+
+
 def _problem(
     arrays: tuple, *, n_classes: int, name: str, distribution: GaussianMixture | None = None
 ) -> Problem:

@@ -7,7 +7,7 @@ import pandas as pd
 import xarray as xr
 
 from batchlab._checks import choice
-from batchlab.intervals import over_replicates
+from batchlab.intervals import over_replicates, replicate_variance
 from batchlab.records import BUDGETS, finite, grid_dimensions, record_dimension
 from batchlab.targets import ACCURACIES, time_to_target
 
@@ -126,10 +126,8 @@ def evaluate(
     metrics = FINAL_METRICS if metric is None else (metric,)
     final = _of_each(metrics, lambda name: final_values(history, name))
     late = _of_each(metrics, lambda name: late_variance(history, name))
-    mean = final.mean("replicate")
-    spare = (final.count("replicate") - 1).where(lambda count: count > 0)
     table = over_replicates(final).assign(
-        std=np.sqrt(((final - mean) ** 2).sum("replicate") / spare),
+        std=np.sqrt(replicate_variance(final)),
         min=final.min("replicate"),
         max=final.max("replicate"),
         unsettled=np.sqrt(late).mean("replicate"),

@@ -12,7 +12,6 @@ from batchlab._checks import positive_number, whole_number
 from batchlab._tensorflow import keras
 from batchlab.budgets import one_of, record_places, updates_for
 from batchlab.choices import (
-    check_problem,
     check_settings,
     keywords,
     labelled,
@@ -23,7 +22,7 @@ from batchlab.choices import (
     sizes,
     with_setting,
 )
-from batchlab.data import Problem
+from batchlab.data import Problem, check_problem
 from batchlab.optimizers import settings_of
 from batchlab.prepared import Training
 from batchlab.replicas import Build
@@ -56,8 +55,6 @@ class Cell:
     ----------
     place : tuple of int
         Where in the grid.
-    name : str
-        For sentences: ``"batch_size=32, learning_rate=0.01"``.
     build : callable
     problem : Problem
     run : Settings
@@ -69,7 +66,6 @@ class Cell:
     """
 
     place: tuple[int, ...]
-    name: str
     build: Build
     problem: Problem
     run: Settings
@@ -224,15 +220,10 @@ def _cell(place: tuple, label: dict, chosen: dict, settings: list[str], rest: di
     of_model = {name: label[name] for name in ("build", "problem", *for_build) if name in label}
     return Cell(
         place,
-        _told(label) or "the only cell",
         functools.partial(build, **for_build) if for_build else build,
         chosen["problem"],
         run,
         (optimizer_class, config),
         chosen["loss_function"],
-        _told(of_model),
+        ", ".join(f"{name}={value}" for name, value in of_model.items()),
     )
-
-
-def _told(label: dict) -> str:
-    return ", ".join(f"{name}={value}" for name, value in label.items())

@@ -108,3 +108,36 @@ def over_replicates(values: xr.DataArray) -> xr.Dataset:
             for name, column in zip(Interval._fields, found, strict=True)
         }
     )
+
+
+def replicate_variance(values: xr.DataArray) -> xr.DataArray:
+    """Return the sample variance over the replicates that have a value.
+
+    Parameters
+    ----------
+    values : xarray.DataArray
+        With a dimension replicate, and any others. NaN is no value.
+
+    Returns
+    -------
+    xarray.DataArray
+        Of the other dimensions; NaN where fewer than two replicates have a value.
+    """
+    spare = (values.count("replicate") - 1).where(lambda count: count > 0)
+    return ((values - values.mean("replicate")) ** 2).sum("replicate") / spare
+
+
+def error_bars(mean: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """Return how far an interval reaches below and above the mean, as Matplotlib wants it.
+
+    Parameters
+    ----------
+    mean, low, high : array-like of shape (n,)
+
+    Returns
+    -------
+    ndarray of shape (2, n)
+        Zero where there is no interval, and never less, whatever the rounding.
+    """
+    mean, low, high = (np.asarray(values, "float64") for values in (mean, low, high))
+    return np.nan_to_num(np.stack([mean - low, high - mean])).clip(0)

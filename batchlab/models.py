@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from batchlab._checks import shown, whole_number
 from batchlab._tensorflow import keras
-from batchlab.data import Problem
+from batchlab.data import Problem, check_problem
 
 
 def mlp(
@@ -52,8 +52,7 @@ def mlp(
     >>> mlp(blobs()).count_params()
     303
     """
-    if not isinstance(problem, Problem):
-        raise TypeError(f"problem: expected a batchlab Problem, received {shown(problem)}.")
+    check_problem(problem)
     if dtype not in ("float64", "float32"):
         raise ValueError(f"dtype: expected 'float64' or 'float32', received {shown(dtype)}.")
     if isinstance(hidden_units, str) or not isinstance(hidden_units, Sequence):

@@ -25,6 +25,7 @@ from batchlab._curves import (
 )
 from batchlab._style import COLORS, axes_or_new, cycled
 from batchlab.evaluation import FINAL_METRICS, diverged, evaluate, final_values
+from batchlab.intervals import error_bars
 from batchlab.records import has_setting, record_dimension, setting
 
 
@@ -173,10 +174,8 @@ def plot_replicates(
         across = place + np.linspace(-0.25, 0.05, max(len(final), 2))[: len(final)]
         ax.plot(across, np.sort(final), ".", color=color, alpha=0.6)
         row = evaluate(history, metric=metric).loc[metric]
-        reach = [[row["mean"] - row["low"]], [row["high"] - row["mean"]]]
-        ax.errorbar(
-            place + 0.15, row["mean"], np.nan_to_num(reach), fmt="D", color=color, capsize=5
-        )
+        reach = error_bars(*([row[name]] for name in ("mean", "low", "high")))
+        ax.errorbar(place + 0.15, row["mean"], reach, fmt="D", color=color, capsize=5)
         if published and name in published:
             ax.plot(place + 0.28, published[name], "k*", markersize=11)
         if lost.any():

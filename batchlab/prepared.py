@@ -1,7 +1,6 @@
 """A training made ready: its model, its compiled program, the states it starts from."""
 
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -90,12 +89,12 @@ class Training:
         """Make XLA compile the program, unless it has."""
         self._compile_seconds = self._program.compile()
 
-    def ready(self, draw: Callable[[], Starts]) -> Starts:
-        """Trace and compile, and `draw` the weights meanwhile; return these."""
+    def ready(self, *, show_progress: bool | None = None) -> Starts:
+        """Trace and compile, and draw the weights meanwhile; return these."""
         self.trace()
         with ThreadPoolExecutor(1) as pool:
             compiling = pool.submit(self.compile)
-            starts = draw()
+            starts = self.draw(show_progress=show_progress)
             compiling.result()
         return starts
 

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from batchlab._curves import PART_LABELS, band_caption, split
 from batchlab._style import COLORS, MARKERS, axes_or_new, cycled
 from batchlab.across_problems import across_problems, below_ceiling
-from batchlab.intervals import over_replicates
+from batchlab.intervals import error_bars, over_replicates
 from batchlab.records import setting
 
 
@@ -45,11 +45,10 @@ def plot_across_problems(
     for place, (name, study) in enumerate(studies.items()):
         found = over_replicates(below_ceiling(study, metric))
         mean = found["mean"].to_numpy()
-        reach = np.stack([mean - found["low"].to_numpy(), found["high"].to_numpy() - mean])
         ax.errorbar(
             np.arange(len(mean)) + (place - (len(table) - 1) / 2) * apart,
             mean,
-            np.nan_to_num(reach).clip(0),
+            error_bars(mean, found["low"], found["high"]),
             fmt=cycled(MARKERS, place),
             color=cycled(COLORS, place),
             markersize=5,

@@ -18,6 +18,7 @@ from batchlab._checks import choice, shown
 from batchlab._curves import METRIC_LABELS, PART_LABELS, split
 from batchlab._style import LINE_STYLES, axes_or_new, cycled
 from batchlab.evaluation import FINAL_METRICS, diverged, final_values
+from batchlab.intervals import error_bars
 from batchlab.records import record_dimension
 
 MOST_NUMBERS = 100
@@ -204,12 +205,11 @@ def _draw_rules(ax: Axes, sizes: np.ndarray, rules: Mapping[str, Sequence[float]
 
 
 def _draw_best(ax: Axes, best: pd.DataFrame) -> None:
-    best = best.dropna()
-    reach = [best["learning_rate"] - best["low"], best["high"] - best["learning_rate"]]
+    best = best.dropna(subset="learning_rate")  # one replicate has a best rate, and no interval
     ax.errorbar(
         best.index,
         best["learning_rate"],
-        np.clip(reach, 0, None),
+        error_bars(best["learning_rate"], best["low"], best["high"]),
         fmt="o",
         color="black",
         markeredgecolor="white",

@@ -8,7 +8,7 @@ import joblib
 from batchlab._checks import LARGEST_SEED, choice, shown, whole_number
 from batchlab._tensorflow import device_name
 from batchlab.budgets import Budget, checked_budget
-from batchlab.data import Problem
+from batchlab.data import Problem, check_problem
 
 
 @dataclass(frozen=True)
@@ -77,8 +77,7 @@ def checked_settings(
     TypeError, ValueError
         If one of them is not what `fit` takes.
     """
-    if not isinstance(problem, Problem):
-        raise TypeError(f"problem: expected a batchlab Problem, received {shown(problem)}.")
+    check_problem(problem)
     batch_size = checked_batch_size(batch_size, problem.n_train)
     budget = checked_budget(
         batch_size, problem.n_train, epochs=epochs, updates=updates, records=records

@@ -82,7 +82,8 @@ def time_updates(
     ]
     starts = trainings[0].draw(show_progress=False)
     for training in trainings:
-        training.ready(lambda: starts)
+        training.trace()
+        training.compile()
     rounds = [[_seconds(training, starts) for training in trainings] for _ in range(repeats)]
     seconds = np.array(rounds) / cells[0].run.replicates
     budgets = [cell.run.budget for cell in cells]

@@ -122,5 +122,5 @@ def fit(
         threads=threads,
     )
     training = Training(build, problem, run, settings_of(optimizer), loss)
-    starts = training.ready(lambda: training.draw(show_progress=progress))
+    starts = training.ready(show_progress=progress)
     return training.train(starts, show_progress=progress)

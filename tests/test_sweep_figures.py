@@ -547,3 +547,11 @@ def test_figures_of_a_real_study(small):
         np.testing.assert_allclose(
             times.to_array(), bl.time_to_target(history, 0.5).to_array(), rtol=1e-12
         )
+
+
+def test_the_best_rate_of_a_single_replicate_is_marked(small):
+    study = bl.sweep(bl.mlp, small, batch_size=[16, 60], learning_rate=[0.01, 0.1], epochs=2)
+    best = bl.best_rates(study)
+    ax = bl.plot_rates(study, best=best)
+    (points,) = (container.lines[0] for container in ax.containers)
+    np.testing.assert_array_equal(points.get_ydata(), best["learning_rate"])
