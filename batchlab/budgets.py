@@ -1,7 +1,6 @@
 """How long a training goes on, and after which of its updates it is recorded."""
 
 import itertools
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -9,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from batchlab._checks import shown, whole_number
+from batchlab.batch_sizes import BatchSize, BatchSizes, checked_batch_sizes
 
 DEFAULT_RECORDS = 100
 
@@ -45,21 +45,15 @@ class Budget:
         What was asked for; a record is one epoch, or a number of updates.
     amount : int
         How many of them.
-    batch_size, n_train : int
+    batch_sizes : BatchSizes
     records : range or tuple of int
         Updates after which metrics are recorded, increasing; the last is the last update.
     """
 
     held: str
     amount: int
-    batch_size: int
-    n_train: int
+    batch_sizes: BatchSizes
     records: Sequence[int]
-
-    @property
-    def updates_per_epoch(self) -> int:
-        """Updates in one pass over the training samples."""
-        return math.ceil(self.n_train / self.batch_size)
 
     @property
     def updates(self) -> int:
@@ -69,7 +63,7 @@ class Budget:
     @property
     def epochs_begun(self) -> int:
         """Epochs of which at least one update is made."""
-        return math.ceil(self.updates / self.updates_per_epoch)
+        return self.batch_sizes.epochs_by(self.updates - 1) + 1
 
     @property
     def dimension(self) -> str:
@@ -78,33 +72,38 @@ class Budget:
 
     def recorded_once(self) -> "Budget":
         """Return the same budget with one record, at its end."""
-        return Budget("updates", self.updates, self.batch_size, self.n_train, (self.updates,))
+        return Budget("updates", self.updates, self.batch_sizes, (self.updates,))
 
     def samples(self) -> np.ndarray:
         """Return the samples seen by each record, shape (records,)."""
-        return samples_seen(np.array(self.records), self.batch_size, self.n_train)
+        return np.array([self.batch_sizes.samples_by(record) for record in self.records])
+
+    def sizes(self) -> np.ndarray:
+        """Return the batch size of the epoch in which each record lies, shape (records,)."""
+        sizes = self.batch_sizes
+        return np.array([sizes.of(sizes.epochs_by(record - 1)) for record in self.records])
 
     def segments(self) -> Iterator[Segment]:
         """Yield the segments of the training, in order."""
-        full = self.n_train // self.batch_size
-        each = self.updates_per_epoch
-        done = 0
+        epoch = start = done = 0
         for record in self.records:
             while done < record:
-                epoch, start = divmod(done, each)
+                full = self.batch_sizes.n_train // self.batch_sizes.of(epoch)
+                each = self.batch_sizes.updates_in(epoch)
                 stop = min(start + record - done, each)
+                done += stop - start
                 yield Segment(
                     epoch,
                     start,
                     min(stop, full),
                     partial=stop > full,
-                    record=done + stop - start == record,
+                    record=done == record,
                 )
-                done += stop - start
+                epoch, start = (epoch + 1, 0) if stop == each else (epoch, stop)
 
 
 def checked_budget(
-    batch_size: int,
+    batch_size: BatchSize,
     n_train: int,
     *,
     epochs: int | None,
@@ -115,7 +114,9 @@ def checked_budget(
 
     Parameters
     ----------
-    batch_size, n_train : int
+    batch_size : int, "full" or callable
+        Or epoch, counted from 0 -> one of the others.
+    n_train : int
     epochs, updates : int or None
         How long it goes on; one of them.
     records : int, sequence of int or None
@@ -132,16 +133,21 @@ def checked_budget(
         If both or neither of `epochs` and `updates` are given, or a number is out of its range.
     """
     one_of(epochs=epochs, updates=updates)
-    each = math.ceil(n_train / batch_size)
     if epochs is not None:
-        amount = whole_number("epochs", epochs, minimum=1)
-        total = amount * each
+        epochs = whole_number("epochs", epochs, minimum=1)
     else:
-        total = amount = whole_number("updates", updates, minimum=1)
-    if epochs is not None and records is None:
-        return Budget("epochs", amount, batch_size, n_train, range(each, total + 1, each))
-    places = record_places(records, total, "updates")
-    return Budget("updates", total, batch_size, n_train, places)
+        updates = whole_number("updates", updates, minimum=1)
+    sizes = checked_batch_sizes(batch_size, n_train, epochs=epochs, updates=updates)
+    if epochs is None:
+        return Budget("updates", updates, sizes, record_places(records, updates, "updates"))
+    total = sizes.updates_by(epochs)
+    if records is not None:
+        return Budget("updates", total, sizes, record_places(records, total, "updates"))
+    if sizes.constant:
+        each = sizes.updates_in(0)
+        return Budget("epochs", epochs, sizes, range(each, total + 1, each))
+    ends = tuple(sizes.updates_by(epoch) for epoch in range(1, epochs + 1))
+    return Budget("epochs", epochs, sizes, ends)
 
 
 def one_of(**given: object) -> str:
@@ -192,15 +198,3 @@ def record_places(records: int | Sequence[int] | None, total: int, unit: str) ->
             f"records: expected increasing numbers of {unit}, received {shown(records)}."
         )
     return places if places[-1] == total else (*places, total)
-
-
-def samples_seen(updates: np.ndarray, batch_size: int, n_train: int) -> np.ndarray:
-    """Return the samples seen by each of some updates, whole epochs and a part of one."""
-    epochs, rest = np.divmod(updates, math.ceil(n_train / batch_size))
-    return epochs * n_train + np.minimum(rest * batch_size, n_train)
-
-
-def updates_for(samples: np.ndarray, batch_size: int, n_train: int) -> np.ndarray:
-    """Return the number of updates by which at least so many samples are seen."""
-    epochs, rest = np.divmod(samples, n_train)
-    return epochs * math.ceil(n_train / batch_size) + -(-rest // batch_size)

@@ -9,16 +9,16 @@ import numpy as np
 
 from batchlab._checks import positive_number, shown
 from batchlab._tensorflow import floatx
+from batchlab.batch_sizes import checked_batch_size
 from batchlab.optimizers import default_optimizer, settings_of
 from batchlab.program import METRICS
-from batchlab.settings import checked_batch_size
 
 # Names of a study's dimensions and variables other than settings.
 _TAKEN = {
     *METRICS,
     *("replicate", "seed", "epoch", "update", "sample", "samples_seen", "parameter"),
     *("weights", "initial_weights", "epoch_weights", "compile_seconds", "training_seconds"),
-    *("rule", "loss_function"),
+    *("rule", "schedule", "loss_function", "weight_seed", "order_seed"),
 }
 
 
@@ -28,11 +28,18 @@ def _several(given: object) -> object:
     return list(given) if several else given
 
 
-def sequence(name: str, given: object) -> object:
-    """Return a list if several values are given, else the value; names make no sense here."""
+def batch_sizes(given: object) -> dict[str, object]:
+    """Return batch sizes under the name of their dimension, which is `schedule` for a mapping."""
     if isinstance(given, Mapping):
-        raise TypeError(f"{name}: expected one or a sequence of them, received {shown(given)}.")
-    return _several(given)
+        return {"schedule": named("batch_size", given)}
+    several = _several(given)
+    for one in several if isinstance(several, list) else []:
+        if callable(one):
+            raise TypeError(
+                "batch_size: expected names for schedules such as {'grows': …, 'stays': 32}, "
+                f"received {shown(one)} in a list."
+            )
+    return {"batch_size": several}
 
 
 def rates(given: object) -> dict[str, object]:
@@ -76,7 +83,7 @@ def sizes(given: object, n_train: int) -> object:
     """Return the sizes with "full" as a number, so that it is seen to be one already there."""
     if isinstance(given, list):
         return [checked_batch_size(size, n_train) for size in given]
-    return checked_batch_size(given, n_train)
+    return given if callable(given) else checked_batch_size(given, n_train)
 
 
 def labelled(name: str, given: list | dict) -> tuple[tuple, tuple]:

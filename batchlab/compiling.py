@@ -116,6 +116,7 @@ def program_for(
     replicates: int,
     threads: int,
     device: str,
+    group: int | None = None,
 ) -> Program:
     """Return the program that trains `replicates` of a model, traced if there was none yet.
 
@@ -131,6 +132,8 @@ def program_for(
         How many there are to train, and how many groups will run side by side.
     device : str
         TensorFlow's name of it.
+    group : int or None
+        Replicates in a call; None is as many as is best.
 
     Returns
     -------
@@ -142,7 +145,8 @@ def program_for(
         If the optimizer is one that cannot be used, see `stateless_optimizer`.
     """
     widest = _widest_activation(model, shape)
-    group = _group_size(replicates, model.count_params(), widest, shape, device)
+    if group is None:
+        group = _group_size(replicates, model.count_params(), widest, shape, device)
     shape = _sized(replace(shape, group=group), threads, widest)
     made_for = identity(model, loss, optimizer)
     key = (made_for, shape, device)

@@ -10,14 +10,15 @@ import numpy as np
 
 from batchlab._checks import positive_number, whole_number
 from batchlab._tensorflow import keras
-from batchlab.budgets import one_of, record_places, updates_for
+from batchlab.batch_sizes import checked_batch_sizes
+from batchlab.budgets import one_of, record_places
 from batchlab.choices import (
+    batch_sizes,
     check_settings,
     keywords,
     labelled,
     named,
     rates,
-    sequence,
     setting,
     sizes,
     with_setting,
@@ -26,7 +27,7 @@ from batchlab.data import Problem, check_problem
 from batchlab.optimizers import settings_of
 from batchlab.prepared import Training
 from batchlab.replicas import Build
-from batchlab.settings import Settings, checked_batch_size, checked_settings
+from batchlab.settings import Settings, checked_settings
 
 
 @dataclass(frozen=True)
@@ -117,6 +118,8 @@ def grid_of(
     records: object = None,
     replicates: int = 1,
     seed: int = 0,
+    weight_seeds: object = None,
+    order_seeds: object = None,
     keep_weights: str = "none",
     device: str | None = None,
     threads: int | None = None,
@@ -127,7 +130,9 @@ def grid_of(
     ----------
     build, problem, batch_size, learning_rate, optimizer, loss, settings
         As `batchlab.sweep` takes them.
-    epochs, updates, samples, records, replicates, seed, keep_weights, device, threads
+    epochs, updates, samples, records, replicates, seed, weight_seeds, order_seeds
+        Likewise.
+    keep_weights, device, threads
         Likewise.
 
     Returns
@@ -142,6 +147,8 @@ def grid_of(
     common = {
         "replicates": replicates,
         "seed": seed,
+        "weight_seeds": weight_seeds,
+        "order_seeds": order_seeds,
         "keep_weights": keep_weights,
         "device": device,
         "threads": threads,
@@ -153,7 +160,7 @@ def grid_of(
             "after each of which there is a record."
         )
     choices = {
-        "batch_size": sequence("batch_size", batch_size),
+        **batch_sizes(batch_size),
         # Rules are a dimension of their own: the rate then depends on the batch size as well.
         **rates(learning_rate),
         "optimizer": named("optimizer", optimizer),
@@ -167,7 +174,7 @@ def grid_of(
     problems = choices["problem"]
     for one in problems.values() if isinstance(problems, Mapping) else [problems]:
         check_problem(one)
-    if not isinstance(problems, Mapping):
+    if not isinstance(problems, Mapping) and "batch_size" in choices:
         choices["batch_size"] = sizes(choices["batch_size"], problems.n_train)
     axes = [
         Axis(name, *labelled(name, given))
@@ -182,6 +189,7 @@ def grid_of(
     for place in itertools.product(*(range(len(axis.labels)) for axis in axes)):
         chosen = alone | {axis.name: axis.values[i] for axis, i in zip(axes, place, strict=True)}
         label = {axis.name: axis.labels[i] for axis, i in zip(axes, place, strict=True)}
+        chosen["batch_size"] = chosen.pop("schedule", chosen.get("batch_size"))
         budget = {"epochs": epochs, "updates": updates, "records": records}
         if places:
             budget = _samples_as_updates(places, chosen)
@@ -198,8 +206,8 @@ def _sample_places(samples: object, records: object) -> tuple[int, ...]:
 def _samples_as_updates(places: tuple[int, ...], chosen: dict) -> dict:
     """Return the updates by which so many samples are seen, at least."""
     n_train = chosen["problem"].n_train
-    batch_size = checked_batch_size(chosen["batch_size"], n_train)
-    after = np.unique(updates_for(np.array(places), batch_size, n_train)).tolist()
+    sizes = checked_batch_sizes(chosen["batch_size"], n_train, epochs=-(-places[-1] // n_train))
+    after = np.unique([sizes.updates_for(place) for place in places]).tolist()
     return {"epochs": None, "updates": after[-1], "records": after}
 
 
@@ -212,11 +220,11 @@ def _cell(place: tuple, label: dict, chosen: dict, settings: list[str], rest: di
         else:
             config = with_setting(optimizer_class, config, name, chosen[name])
     rate = chosen.get("rule", chosen.get("learning_rate"))
+    run = checked_settings(chosen["problem"], batch_size=chosen["batch_size"], **rest)
     if callable(rate):
-        rate = rate(checked_batch_size(chosen["batch_size"], chosen["problem"].n_train))
+        rate = rate(_one_size(run))
     if rate is not None:
         config = {**config, "learning_rate": positive_number("learning_rate", rate)}
-    run = checked_settings(chosen["problem"], batch_size=chosen["batch_size"], **rest)
     of_model = {name: label[name] for name in ("build", "problem", *for_build) if name in label}
     return Cell(
         place,
@@ -227,3 +235,14 @@ def _cell(place: tuple, label: dict, chosen: dict, settings: list[str], rest: di
         chosen["loss_function"],
         ", ".join(f"{name}={value}" for name, value in of_model.items()),
     )
+
+
+def _one_size(run: Settings) -> int:
+    """Return the batch size that a rule derives a learning rate from."""
+    size = run.batch_sizes.constant
+    if size is None:
+        raise TypeError(
+            "learning_rate: expected a number for a schedule of batch sizes, received a rule, "
+            "which derives it from one batch size."
+        )
+    return size

@@ -8,30 +8,31 @@ import xarray as xr
 
 from batchlab._tensorflow import keras, tf
 from batchlab._version import __version__
-from batchlab.budgets import Budget
 from batchlab.data import Problem
 from batchlab.program import METRICS
+from batchlab.settings import Settings
 from batchlab.workers import Outcome
 
 
-def as_dataset(outcome: Outcome, budget: Budget, seeds: range) -> xr.Dataset:
+def as_dataset(outcome: Outcome, run: Settings) -> xr.Dataset:
     """Return the metrics of each replicate and record, with what was spent by then.
 
     Parameters
     ----------
     outcome : Outcome
-    budget : Budget
-    seeds : range
-        Of the replicates.
+    run : Settings
 
     Returns
     -------
     xarray.Dataset
         Of dimensions (replicate, epoch), or (replicate, update).
     """
+    budget = run.budget
     samples, record = budget.samples(), budget.dimension
     spent = {
-        "epoch": np.arange(1, budget.amount + 1) if record == "epoch" else samples / budget.n_train,
+        "epoch": np.arange(1, budget.amount + 1)
+        if record == "epoch"
+        else samples / budget.batch_sizes.n_train,
         "update": np.array(budget.records),
         "sample": samples,
     }
@@ -41,8 +42,8 @@ def as_dataset(outcome: Outcome, budget: Budget, seeds: range) -> xr.Dataset:
             for column, name in enumerate(METRICS)
         },
         coords={
-            "replicate": np.arange(len(seeds)),
-            "seed": ("replicate", np.array(seeds)),
+            "replicate": np.arange(run.replicates),
+            **run.coordinates(),
             **{name: (record, values) for name, values in spent.items()},
         },
     )

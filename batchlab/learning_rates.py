@@ -10,7 +10,7 @@ import xarray as xr
 from batchlab._checks import choice, positive_number, shown
 from batchlab.evaluation import FINAL_METRICS, final_values
 from batchlab.intervals import CONFIDENCE, RESAMPLES
-from batchlab.records import grid_dimensions, setting
+from batchlab.records import batch_size_in_words, grid_dimensions, setting
 
 RULES = {"linear": 1.0, "square root": 0.5}
 
@@ -62,7 +62,7 @@ def best_rates(study: xr.Dataset, *, metric: str = "val_accuracy") -> pd.DataFra
         )
     values = final_values(study, metric)
     if grid == ("learning_rate",):
-        values = values.expand_dims(batch_size=[setting(study, "batch_size").item()])
+        values = values.expand_dims(_alone(study))
     higher = metric.endswith("accuracy")
     worst = 1 / setting(study, "n_classes") if higher else np.inf
     sound = values.notnull().any("replicate")
@@ -79,6 +79,14 @@ def best_rates(study: xr.Dataset, *, metric: str = "val_accuracy") -> pd.DataFra
         index = index.get_level_values(0)
     table = pd.DataFrame(rows, index=index)
     return table if higher else table.assign(mean=-table["mean"])
+
+
+def _alone(study: xr.Dataset) -> dict[str, list]:
+    """Return the one batch size of a study, or its schedule in words, as a dimension."""
+    size = setting(study, "batch_size")
+    if size.ndim:
+        return {"schedule": [batch_size_in_words(study)]}
+    return {"batch_size": [size.item()]}
 
 
 def _best(rates: np.ndarray, values: np.ndarray, possible: np.ndarray) -> dict:

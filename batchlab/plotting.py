@@ -26,7 +26,7 @@ from batchlab._curves import (
 from batchlab._style import COLORS, axes_or_new, cycled
 from batchlab.evaluation import FINAL_METRICS, diverged, evaluate, final_values
 from batchlab.intervals import error_bars
-from batchlab.records import has_setting, record_dimension, setting
+from batchlab.records import batch_size_in_words, has_setting, record_dimension, setting
 
 
 def plot_learning_curves(
@@ -71,14 +71,13 @@ def plot_learning_curves(
         draw_curves(ax, history, metric, x, part, PART_LABELS[part], place)
     if metric == "accuracy":
         draw_ceilings(ax, [history], parts)
-    problem, batch_size = (setting(history, name).item() for name in ("problem", "batch_size"))
-    rate = ""
+    about = f"{setting(history, 'problem').item()}, batch size {batch_size_in_words(history)}"
     if has_setting(history, "learning_rate"):
-        rate = f", learning rate {setting(history, 'learning_rate').item():g}"
+        about += f", learning rate {setting(history, 'learning_rate').item():g}"
     ax.set(
         xlabel=BUDGETS[x],
         ylabel=METRIC_LABELS[metric],
-        title=f"{problem}, batch size {batch_size}{rate}",
+        title=about,
     )
     ax.xaxis.set_major_locator(MaxNLocator(integer=x != "second"))
     ax.legend(title=band_caption(history), fontsize="small", title_fontsize="small")

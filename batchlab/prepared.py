@@ -9,7 +9,7 @@ import xarray as xr
 
 from batchlab._checks import shown
 from batchlab._tensorflow import floatx, keras
-from batchlab.compiling import program_for
+from batchlab.compiling import Program, program_for
 from batchlab.data import Problem
 from batchlab.history import (
     as_dataset,
@@ -57,37 +57,53 @@ class Training:
         loss: keras.losses.Loss | None,
     ):
         self._build, self._problem, self._run, self._optimizer = build, problem, run, optimizer
-        self.model, *self._first = initial_variables(build, problem, run.seeds[:1])
+        self.model, *self._first = initial_variables(build, problem, run.weight_seeds[:1])
         _check_policy(self.model)
         self._dtype = self.model.trainable_variables[0].dtype
         _check_memory(run, self.model.count_params(), self._dtype)
         self.loss = _checked_loss(loss, n_outputs(self.model, problem), self._dtype)
-        self._program = None
+        self._programs = {}
         self._compile_seconds = 0.0
 
     def trace(self) -> None:
-        """Find or make the program that trains the model, not yet compiled."""
+        """Find or make the programs that train the model, one a batch size, not yet compiled."""
+        sizes = self._run.batch_sizes.different
+        # The largest batch says how many replicates fit into a call: they go from one program
+        # to the next as a group.
+        largest = max(sizes)
+        self._programs = {largest: self._program(largest)}
+        group = self._programs[largest].shape.group
+        self._programs |= {
+            size: self._program(size, group=group) for size in sizes if size != largest
+        }
+
+    def compile(self) -> None:
+        """Make XLA compile the programs, unless it has."""
+        self._compile_seconds = sum(program.compile() for program in self._programs.values())
+        if len({program.shape.group for program in self._programs.values()}) > 1:
+            self._programs = {size: self._program(size, group=1) for size in self._programs}
+            self._compile_seconds += sum(one.compile() for one in self._programs.values())
+
+    def _program(self, batch_size: int, *, group: int | None = None) -> Program:
+        run, problem = self._run, self._problem
         shape = Shape(
-            batch_size=self._run.batch_size,
-            n_train=self._problem.n_train,
-            n_test=self._problem.n_test,
-            feature_shape=self._problem.feature_shape,
-            keep_weights=self._run.keep_weights == "epochs",
+            batch_size=batch_size,
+            n_train=problem.n_train,
+            n_test=problem.n_test,
+            feature_shape=problem.feature_shape,
+            keep_weights=run.keep_weights == "epochs",
             dtype=self._dtype,
         )
-        self._program = program_for(
+        return program_for(
             self.model,
             self.loss,
             self._optimizer,
             shape,
-            replicates=self._run.replicates,
-            threads=self._run.threads,
-            device=self._run.device,
+            replicates=run.replicates,
+            threads=run.threads,
+            device=run.device,
+            group=group,
         )
-
-    def compile(self) -> None:
-        """Make XLA compile the program, unless it has."""
-        self._compile_seconds = self._program.compile()
 
     def ready(self, *, show_progress: bool | None = None) -> Starts:
         """Trace and compile, and draw the weights meanwhile; return these."""
@@ -105,19 +121,22 @@ class Training:
         -------
         trainable, non_trainable : lists of ndarray of shape (replicates, *variable.shape)
         """
-        if self._run.replicates == 1:
-            return tuple(self._first)
-        _, *others = initial_variables(
-            self._build, self._problem, self._run.seeds[1:], show_progress=show_progress
-        )
-        return tuple(
-            [np.concatenate(pair) for pair in zip(*parts, strict=True)]
-            for parts in zip(self._first, others, strict=True)
-        )
+        seeds = list(dict.fromkeys(self._run.weight_seeds))
+        drawn = self._first
+        if len(seeds) > 1:
+            _, *others = initial_variables(
+                self._build, self._problem, seeds[1:], show_progress=show_progress
+            )
+            drawn = [
+                [np.concatenate(pair) for pair in zip(*parts, strict=True)]
+                for parts in zip(self._first, others, strict=True)
+            ]
+        places = [seeds.index(seed) for seed in self._run.weight_seeds]
+        return tuple([values[places] for values in part] for part in drawn)
 
     def starts_of(self, place: int) -> Starts:
         """Return what one replicate alone starts from."""
-        seed = self._run.seeds[place]
+        seed = self._run.weight_seeds[place]
         return tuple(initial_variables(self._build, self._problem, [seed])[1:])
 
     def starts_like(self, starts: Starts) -> bool:
@@ -138,21 +157,22 @@ class Training:
         show_progress : bool or None
         """
         run, problem = self._run, self._problem
-        slots = self._program.initial_slots(self._optimizer[1]["learning_rate"])
+        program = next(iter(self._programs.values()))
+        slots = program.initial_slots(self._optimizer[1]["learning_rate"])
         states = (*starts, [np.stack([value] * run.replicates) for value in slots])
         begin = time.perf_counter()
         outcome = train_replicates(
-            self._program,
+            self._programs,
             _data(problem, self._dtype),
             states,
-            run.seeds,
+            run.order_seeds,
             budget=run.budget,
             threads=run.threads,
-            description=f"batch size {run.batch_size}",
+            description=f"batch size {run.batch_sizes.constant or 'by a schedule'}",
             show_progress=show_progress,
         )
         training_seconds = time.perf_counter() - begin
-        history = as_dataset(outcome, run.budget, run.seeds)
+        history = as_dataset(outcome, run)
         _add_weights(history, run, self.model, starts, outcome)
         history.attrs = {
             **problem_attributes(problem),

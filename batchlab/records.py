@@ -54,6 +54,12 @@ def setting(study: xr.Dataset, name: str) -> xr.DataArray:
     return xr.DataArray(study.attrs[name])
 
 
+def batch_size_in_words(history: xr.Dataset) -> str:
+    """Return the batch size of a history: "32", or "8 to 500" for a schedule."""
+    sizes = np.ravel(setting(history, "batch_size"))
+    return str(sizes[0]) if len(sizes) == 1 else f"{sizes[0]} to {sizes[-1]}"
+
+
 def finite(history: xr.Dataset) -> xr.DataArray:
     """Return in which records all losses are finite.
 
@@ -96,7 +102,8 @@ def spent(history: xr.Dataset, budget: str) -> xr.DataArray:
     history : xarray.Dataset
         From `batchlab.fit` or `batchlab.sweep`.
     budget : {"epoch", "update", "sample", "second"}
-        Seconds are those of `seconds_per_replicate`, shared out evenly over the updates.
+        Seconds are those of `seconds_per_replicate`, shared out evenly over the updates, also where
+        a schedule makes some of them larger.
 
     Returns
     -------

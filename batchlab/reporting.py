@@ -5,7 +5,7 @@ import time
 import psutil
 import xarray as xr
 
-from batchlab.records import grid_dimensions, setting
+from batchlab.records import batch_size_in_words, grid_dimensions, setting
 
 
 def run_report(*histories: xr.Dataset) -> str:
@@ -35,7 +35,8 @@ def run_report(*histories: xr.Dataset) -> str:
     ]
     for history in histories:
         grid = grid_dimensions(history)
-        name = f"sweep over {' and '.join(grid)}" if grid else f"batch size {_size(history)}"
+        alone = f"batch size {batch_size_in_words(history)}"
+        name = f"sweep over {' and '.join(grid)}" if grid else alone
         replicates = history.sizes["replicate"]
         compiling, training = (
             float(setting(history, f"{part}_seconds").sum()) for part in ("compile", "training")
@@ -51,7 +52,3 @@ def run_report(*histories: xr.Dataset) -> str:
     alive = time.time() - psutil.Process().create_time()
     lines.append(f"seconds since this process started: {alive:.0f}")
     return "\n".join(lines)
-
-
-def _size(history: xr.Dataset) -> int:
-    return int(setting(history, "batch_size"))

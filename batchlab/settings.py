@@ -1,45 +1,56 @@
 """The settings of a training: checked, with what was left open filled in."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import joblib
+import numpy as np
 
 from batchlab._checks import LARGEST_SEED, choice, shown, whole_number
 from batchlab._tensorflow import device_name
+from batchlab.batch_sizes import BatchSize, BatchSizes
 from batchlab.budgets import Budget, checked_budget
 from batchlab.data import Problem, check_problem
 
 
 @dataclass(frozen=True)
 class Settings:
-    """The checked settings of a training."""
+    """The checked settings of a training.
+
+    Attributes
+    ----------
+    budget : Budget
+    replicates : int
+    seed : int
+        Of the first replicate, where nothing else is said.
+    weight_seeds, order_seeds : sequence of int
+        Of each replicate's initial weights and of its orders.
+    keep_weights, device : str
+    threads : int
+    """
 
     budget: Budget
     replicates: int
     seed: int
+    weight_seeds: Sequence[int]
+    order_seeds: Sequence[int]
     keep_weights: str
     device: str
     threads: int
 
     @property
-    def batch_size(self) -> int:
-        """Samples per update."""
-        return self.budget.batch_size
-
-    @property
-    def seeds(self) -> range:
-        """Seeds of the replicates."""
-        return range(self.seed, self.seed + self.replicates)
+    def batch_sizes(self) -> BatchSizes:
+        """Samples per update in each epoch."""
+        return self.budget.batch_sizes
 
     def attributes(self) -> dict:
         """Return what a history says of it; the device by the name that `fit` takes."""
         budget = self.budget
         return {
-            "batch_size": budget.batch_size,
+            **self._about_batches(),
             **({"epochs": budget.amount} if budget.held == "epochs" else {}),
             "updates": budget.updates,
-            "updates_per_epoch": budget.updates_per_epoch,
             "replicates": self.replicates,
             "seed": self.seed,
             "keep_weights": self.keep_weights,
@@ -47,16 +58,37 @@ class Settings:
             "threads": self.threads,
         }
 
+    def coordinates(self) -> dict[str, tuple[str, np.ndarray]]:
+        """Return the seeds of each replicate, and the batch size at each record of a schedule."""
+        own = range(self.seed, self.seed + self.replicates)
+        if self.weight_seeds == self.order_seeds == own:
+            seeds = {"seed": own}
+        else:
+            seeds = {"weight_seed": self.weight_seeds, "order_seed": self.order_seeds}
+        found = {name: ("replicate", np.array(values)) for name, values in seeds.items()}
+        if not self.batch_sizes.constant:
+            found["batch_size"] = self.budget.dimension, self.budget.sizes()
+        return found
+
+    def _about_batches(self) -> dict:
+        sizes = self.batch_sizes
+        if sizes.constant:
+            return {"batch_size": sizes.constant, "updates_per_epoch": sizes.updates_in(0)}
+        epochs = range(self.budget.epochs_begun)
+        return {"batch_size_schedule": json.dumps([sizes.of(epoch) for epoch in epochs])}
+
 
 def checked_settings(
     problem: Problem,
     *,
-    batch_size: int | str,
+    batch_size: BatchSize,
     epochs: int | None,
     updates: int | None,
     records: int | Sequence[int] | None,
     replicates: int,
     seed: int,
+    weight_seeds: Sequence[int] | None,
+    order_seeds: Sequence[int] | None,
     keep_weights: str,
     device: str | None,
     threads: int | None,
@@ -65,7 +97,9 @@ def checked_settings(
 
     Parameters
     ----------
-    problem, batch_size, epochs, updates, records, replicates, seed, keep_weights, device, threads
+    problem, batch_size, epochs, updates, records, replicates, seed, weight_seeds, order_seeds
+        As `batchlab.fit` takes them.
+    keep_weights, device, threads
         As `batchlab.fit` takes them.
 
     Returns
@@ -78,43 +112,35 @@ def checked_settings(
         If one of them is not what `fit` takes.
     """
     check_problem(problem)
-    batch_size = checked_batch_size(batch_size, problem.n_train)
     budget = checked_budget(
         batch_size, problem.n_train, epochs=epochs, updates=updates, records=records
     )
     replicates = whole_number("replicates", replicates, minimum=1, maximum=LARGEST_SEED + 1)
     seed = whole_number("seed", seed, minimum=0, maximum=LARGEST_SEED + 1 - replicates)
+    own = range(seed, seed + replicates)
+    weight_seeds = own if weight_seeds is None else _seeds("weight_seeds", weight_seeds, replicates)
+    order_seeds = own if order_seeds is None else _seeds("order_seeds", order_seeds, replicates)
     choice("keep_weights", keep_weights, ("final", "epochs", "none"))
     place = device_name(device)
     if threads is None:
         threads = joblib.cpu_count() if place == "/CPU:0" else 1
     threads = whole_number("threads", threads, minimum=1)
-    return Settings(budget, replicates, seed, keep_weights, place, threads)
+    return Settings(
+        budget, replicates, seed, weight_seeds, order_seeds, keep_weights, place, threads
+    )
 
 
-def checked_batch_size(batch_size: int | str, n_train: int) -> int:
-    """Return the number of samples per update; "full" is all of them.
-
-    Parameters
-    ----------
-    batch_size : int or "full"
-    n_train : int
-
-    Returns
-    -------
-    int
-
-    Raises
-    ------
-    TypeError, ValueError
-        If it is neither "full" nor a whole number from 1 to n_train.
-    """
-    if isinstance(batch_size, str) and batch_size == "full":
-        return n_train
-    try:
-        return whole_number("batch_size", batch_size, minimum=1, maximum=n_train)
-    except (TypeError, ValueError) as error:
-        raise type(error)(
-            f"batch_size: expected 'full' or a whole number from 1 to {n_train}, the number of "
-            f"training samples, received {shown(batch_size)}."
-        ) from None
+def _seeds(name: str, seeds: Sequence[int], replicates: int) -> Sequence[int]:
+    """Return a seed for each replicate."""
+    if isinstance(seeds, str) or not np.iterable(seeds):
+        raise TypeError(
+            f"{name}: expected a sequence of seeds, one for each replicate, received "
+            f"{shown(seeds)}."
+        )
+    seeds = tuple(whole_number(name, seed, minimum=0, maximum=LARGEST_SEED) for seed in seeds)
+    if len(seeds) != replicates:
+        raise ValueError(
+            f"{name}: expected a seed for each of the {replicates} replicates, received "
+            f"{len(seeds)}."
+        )
+    return seeds

@@ -26,6 +26,7 @@ from batchlab.prepared import Training
 # What decides the numbers of a history. A change of any of these is another engine.
 _ENGINE = (
     "_tensorflow",
+    "batch_sizes",
     "budgets",
     "compiling",
     "history",
@@ -168,10 +169,11 @@ class Keys:
             "model": described,
             "starts": self._first_and_last(cell, training),
             "optimizer": [cell.optimizer[0].__qualname__, cell.optimizer[1]],
-            "batch_size": run.batch_size,
+            "batch_sizes": run.batch_sizes.sizes,
             "held": run.budget.held,
             "records": list(run.budget.records),
-            "replicates": run.replicates,
+            "weight_seeds": list(run.weight_seeds),
+            "order_seeds": list(run.order_seeds),
             "seed": run.seed,
             "keep_weights": run.keep_weights,
             "device": run.device,

@@ -28,7 +28,8 @@ def study_of(grid: Grid, histories: dict[tuple[int, ...], xr.Dataset]) -> xr.Dat
     first = cells[0]
     names = [axis.name for axis in grid.axes]
     index = {axis.name: np.array(axis.labels) for axis in grid.axes}
-    fixed = {"replicate", "seed", first["val_loss"].dims[-1]}
+    record = first["val_loss"].dims[-1]
+    fixed = {name for name in first.coords if first[name].dims == ("replicate",)} | {record}
 
     def joined(name: str) -> tuple[tuple[str, ...], np.ndarray]:
         values = np.stack([cell[name].to_numpy() for cell in cells])
@@ -58,6 +59,12 @@ def study_of(grid: Grid, histories: dict[tuple[int, ...], xr.Dataset]) -> xr.Dat
 
 def _comparable(grid: Grid, history: xr.Dataset) -> xr.Dataset:
     """Return a history along samples, if that is what the cells have in common."""
+    if any(axis.name == "schedule" for axis in grid.axes) and "batch_size" in history.attrs:
+        # Beside schedules a batch size that stays is one, too.
+        history = history.copy()
+        record = history["val_loss"].dims[-1]
+        sizes = np.full(history.sizes[record], history.attrs.pop("batch_size"))
+        history = history.assign_coords(batch_size=(record, sizes))
     if grid.held != "samples":
         return history
     seen, places = history["sample"].to_numpy(), np.array(grid.samples)

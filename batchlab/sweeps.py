@@ -8,6 +8,7 @@ import joblib
 import xarray as xr
 
 from batchlab._tensorflow import keras
+from batchlab.batch_sizes import BatchSize
 from batchlab.data import Problem
 from batchlab.grid import Cell, Grid, grid_of
 from batchlab.optimizers import stateless_optimizer
@@ -25,7 +26,7 @@ def sweep(
     build: Build | Mapping[str, Build],
     problem: Problem | Mapping[str, Problem],
     *,
-    batch_size: int | str | Sequence[int | str],
+    batch_size: BatchSize | Sequence[int | str] | Mapping[str, BatchSize],
     epochs: int | None = None,
     updates: int | None = None,
     samples: int | None = None,
@@ -35,6 +36,8 @@ def sweep(
     loss: keras.losses.Loss | Mapping[str, keras.losses.Loss] | None = None,
     replicates: int = 1,
     seed: int = 0,
+    weight_seeds: Sequence[int] | None = None,
+    order_seeds: Sequence[int] | None = None,
     keep_weights: str = "none",
     device: str | None = None,
     threads: int | None = None,
@@ -55,8 +58,10 @@ def sweep(
         As in `fit`, or several by name: a dimension `build`.
     problem : Problem, or mapping of str to Problem
         Likewise: a dimension `problem`.
-    batch_size : int, "full", or sequence of them
-        Several are a dimension `batch_size`.
+    batch_size : int, "full" or callable; sequence of the first two, or mapping of str to any
+        As in `fit`. Several in a sequence are a dimension `batch_size`. A mapping holds schedules
+        by name, each a function of the epoch or a size that stays: a dimension `schedule`, and
+        the sizes are the coordinate `batch_size`.
     epochs, updates, samples : int
         What is held fixed, one of the three. With `updates`, or `samples`, every cell is recorded
         at the same numbers of updates, or samples, which then is the dimension instead of `epoch`.
@@ -72,7 +77,7 @@ def sweep(
         As in `fit`, or several by name: a dimension `optimizer`.
     loss : keras.losses.Loss, mapping of str to them, or None
         Likewise: a dimension `loss_function`.
-    replicates, seed, device
+    replicates, seed, weight_seeds, order_seeds, device
         As in `fit`, for every cell.
     keep_weights : {"none", "final", "epochs"}
         As in `fit`; other than "none" needs models of one size.
@@ -96,11 +101,12 @@ def sweep(
     Returns
     -------
     xarray.Dataset
-        The variables of `fit` with the grid's dimensions in front: `batch_size`, `learning_rate`,
-        `optimizer`, `problem`, `build`, `loss_function`, then those of `settings`, as far as they
-        have several values; then `replicate` and `epoch`. `compile_seconds` and
-        `training_seconds` of each cell along all of the grid's dimensions; settings that differ
-        between cells along those that they depend on; settings common to all as attributes.
+        The variables of `fit` with the grid's dimensions in front: `batch_size` or `schedule`,
+        `learning_rate` or `rule`, `optimizer`, `problem`, `build`, `loss_function`, then those of
+        `settings`, as far as they have several values; then `replicate` and `epoch`.
+        `compile_seconds` and `training_seconds` of each cell along all of the grid's dimensions;
+        settings that differ between cells along those that they depend on; settings common to all
+        as attributes.
 
     Raises
     ------
@@ -143,6 +149,8 @@ def sweep(
         records=records,
         replicates=replicates,
         seed=seed,
+        weight_seeds=weight_seeds,
+        order_seeds=order_seeds,
         keep_weights=keep_weights,
         device=device,
         threads=1 if on_one_core and threads is None else threads,

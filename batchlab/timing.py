@@ -90,11 +90,11 @@ def time_updates(
     updates = np.array([budget.updates for budget in budgets])
     return pd.DataFrame(
         {
-            "updates_per_epoch": [budget.updates_per_epoch for budget in budgets],
+            "updates_per_epoch": [budget.batch_sizes.updates_in(0) for budget in budgets],
             **_interval("update", seconds / updates * 1e6),
             **_interval("sample", seconds / (epochs * problem.n_train) * 1e9),
         },
-        index=pd.Index([budget.batch_size for budget in budgets], name="batch_size"),
+        index=pd.Index([budget.batch_sizes.of(0) for budget in budgets], name="batch_size"),
     )
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import xarray as xr
 
 from batchlab._tensorflow import keras
+from batchlab.batch_sizes import BatchSize
 from batchlab.data import Problem
 from batchlab.optimizers import settings_of
 from batchlab.prepared import Training
@@ -16,7 +17,7 @@ def fit(
     build: Build,
     problem: Problem,
     *,
-    batch_size: int | str,
+    batch_size: BatchSize,
     epochs: int | None = None,
     updates: int | None = None,
     records: int | Sequence[int] | None = None,
@@ -24,6 +25,8 @@ def fit(
     loss: keras.losses.Loss | None = None,
     replicates: int = 1,
     seed: int = 0,
+    weight_seeds: Sequence[int] | None = None,
+    order_seeds: Sequence[int] | None = None,
     keep_weights: str = "final",
     device: str | None = None,
     threads: int | None = None,
@@ -42,9 +45,11 @@ def fit(
     build : callable
         Problem -> keras.Model, not compiled; `mlp` is one.
     problem : Problem
-    batch_size : int or "full"
+    batch_size : int, "full" or callable
         Samples per update, 1 to n_train; "full" is n_train. If it does not divide n_train, the
-        last update of an epoch is on the samples that are left.
+        last update of an epoch is on the samples that are left. Or a schedule: a function of the
+        epoch, counted from 0 as Keras's LearningRateScheduler counts it, that returns one of the
+        others. Each size that occurs is a program to compile.
     epochs : int
         Passes over the training samples, at least 1.
     updates : int
@@ -62,6 +67,9 @@ def fit(
         How many, at least 1.
     seed : int
         Of the first replicate, 0 to 2**32 - replicates.
+    weight_seeds, order_seeds : sequence of int or None
+        In place of ``seed + r``: what each replicate's initial weights (and dropout), or its
+        orders, are drawn with. Equal seeds share them.
     keep_weights : {"final", "epochs", "none"}
         Which weights the result holds. "epochs" is all of them, from the initial ones on.
     device : {"cpu", "gpu"} or None
@@ -83,8 +91,9 @@ def fit(
         samples), `update` and `sample`, made and seen by then. `weights` (replicate, parameter),
         in the order of ``model.get_weights()``; with ``keep_weights="epochs"`` also
         `initial_weights` and, at each record, `epoch_weights` (replicate, epoch or update,
-        parameter). The attributes hold the settings, the seconds of compiling and of training all
-        replicates, and the versions.
+        parameter). Each replicate has a coordinate `seed`, or `weight_seed` and `order_seed`; with
+        a schedule each record has one `batch_size`. The attributes hold the settings, the seconds
+        of compiling and of training all replicates, and the versions.
 
     Raises
     ------
@@ -117,6 +126,8 @@ def fit(
         records=records,
         replicates=replicates,
         seed=seed,
+        weight_seeds=weight_seeds,
+        order_seeds=order_seeds,
         keep_weights=keep_weights,
         device=device,
         threads=threads,

@@ -4,7 +4,7 @@ import itertools
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 
@@ -49,7 +49,7 @@ class _Task:
 
 
 def train_replicates(
-    program: Program,
+    programs: Mapping[int, Program],
     data: tuple,
     states: tuple[list[np.ndarray], list[np.ndarray], list[np.ndarray]],
     seeds: Sequence[int],
@@ -63,7 +63,8 @@ def train_replicates(
 
     Parameters
     ----------
-    program : Program
+    programs : mapping of int to Program
+        By the batch sizes of the budget, for equally many replicates.
     data : pair of ndarray
         Samples, those for training first, and their labels.
     states : three lists of ndarray of shape (replicates, *variable.shape)
@@ -85,6 +86,7 @@ def train_replicates(
     KeyboardInterrupt
         Within a fraction of a second, after the pieces under way have ended.
     """
+    program = next(iter(programs.values()))  # alike but for the batch size
     group, replicates = program.shape.group, len(seeds)
     # The last group is filled up with its first replicate, whose second results are dropped.
     starts = range(0, replicates, group)
@@ -100,7 +102,7 @@ def train_replicates(
     def work(task: _Task) -> Outcome:
         own = tf.nest.map_structure(lambda values: values[task.places], states)
         with tf.device(program.device):
-            return _GroupTraining(program, tensors, own, seeds, task, halt).train(budget)
+            return _GroupTraining(programs, tensors, own, seeds, task, halt).train(budget)
 
     with (
         progress_bar(updates, unit="update", description=description, show=show_progress) as bar,
@@ -136,9 +138,9 @@ def _joined(parts: list[Outcome], replicates: int) -> Outcome:
 class _GroupTraining:
     """The training of one group, a piece at a time."""
 
-    def __init__(self, program, data, states, seeds, task, halt):
-        self._program, self._data, self._task, self._halt = program, data, task, halt
-        shape = program.shape
+    def __init__(self, programs, data, states, seeds, task, halt):
+        self._programs, self._data, self._task, self._halt = programs, data, task, halt
+        self._shape = shape = next(iter(programs.values())).shape
         if shape.group == 1:
             states = tf.nest.map_structure(lambda values: values[0], states)
         self._states = tf.nest.map_structure(tf.constant, states)
@@ -147,7 +149,7 @@ class _GroupTraining:
         self._updates_a_piece = 1
 
     def train(self, budget: Budget) -> Outcome:
-        shape = self._program.shape
+        shape = self._shape
         rows, weights = [], []
         for chunk, segments in itertools.groupby(
             budget.segments(), lambda segment: segment.epoch // shape.capacity
@@ -155,10 +157,13 @@ class _GroupTraining:
             first = chunk * shape.capacity
             count = min(shape.capacity, budget.epochs_begun - first)
             orders = tf.constant(self._next_orders(count))
-            own = (segment._replace(epoch=segment.epoch - first) for segment in segments)
-            for new_rows, new_weights in self._pieces(orders, own):
-                rows.append(new_rows)
-                weights.append(new_weights)
+            for size, same in itertools.groupby(
+                segments, lambda segment: budget.batch_sizes.of(segment.epoch)
+            ):
+                own = (segment._replace(epoch=segment.epoch - first) for segment in same)
+                for new_rows, new_weights in self._pieces(self._programs[size], orders, own):
+                    rows.append(new_rows)
+                    weights.append(new_weights)
 
         def with_replicates(values: np.ndarray, axis: int) -> np.ndarray:
             return np.expand_dims(values, axis) if shape.group == 1 else values
@@ -176,23 +181,23 @@ class _GroupTraining:
         return Outcome(metrics, list(ended[0]), list(ended[1]), kept)
 
     def _next_orders(self, count: int) -> np.ndarray:
-        shape = self._program.shape
+        shape = self._shape
         orders = np.zeros((shape.capacity, shape.group, shape.n_train), "int32")
         for place, generator in enumerate(self._generators):
             orders[:count, place] = next_orders(generator, shape.n_train, count)
         return orders[:, 0] if shape.group == 1 else orders
 
-    def _pieces(self, orders: tf.Tensor, segments: Iterable[Segment]):
+    def _pieces(self, program: Program, orders: tf.Tensor, segments: Iterable[Segment]):
         """Train on the segments of a chunk of orders; yield the rows and weights of records."""
         left = deque(segments)
         while left:
             if self._halt.is_set():
                 raise InterruptedError("training was stopped")
             piece = self._next_piece(left)
-            table = np.zeros((self._program.shape.capacity, len(Segment._fields)), "int32")
+            table = np.zeros((self._shape.capacity, len(Segment._fields)), "int32")
             table[: len(piece)] = piece
             begin = time.perf_counter()
-            self._states, self._sums, rows, weights = self._program.run(
+            self._states, self._sums, rows, weights = program.run(
                 self._states,
                 self._sums,
                 self._data,
@@ -212,7 +217,7 @@ class _GroupTraining:
         Where a training is divided changes no number.
         """
         piece, updates = [], 0
-        while left and len(piece) < self._program.shape.capacity:
+        while left and len(piece) < self._shape.capacity:
             segment = left.popleft()
             room = self._updates_a_piece - updates
             if segment.stop - segment.start > room:

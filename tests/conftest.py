@@ -13,7 +13,11 @@ KERAS_METRICS = ("loss", "accuracy", "val_loss", "val_accuracy")
 
 
 def keras_history(build, problem, *, make_optimizer, batch_size, epochs, seed=0):
-    """Return what keras.Model.fit reports for each epoch, and the trained model."""
+    """Return what keras.Model.fit reports for each epoch, and the trained model.
+
+    `batch_size` may be a function of the epoch.
+    """
+    sizes = [batch_size(epoch) if callable(batch_size) else batch_size for epoch in range(epochs)]
     with floatx("float64"):
         keras.utils.set_random_seed(seed)
         model = build(problem)
@@ -23,12 +27,12 @@ def keras_history(build, problem, *, make_optimizer, batch_size, epochs, seed=0)
             model.fit(
                 problem.x_train[order],
                 problem.y_train[order],
-                batch_size=batch_size,
+                batch_size=size,
                 validation_data=(problem.x_test, problem.y_test),
                 shuffle=False,
                 verbose=0,
             ).history
-            for order in orders
+            for order, size in zip(orders, sizes, strict=True)
         ]
     return {name: np.array([row[name][0] for row in rows]) for name in KERAS_METRICS}, model
 

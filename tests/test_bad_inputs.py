@@ -914,7 +914,7 @@ def test_batch_sizes_of_a_sweep(sweep, value, kind, received):
         case(ValueError, "different values", "received 16 twice", [16, 32, 16]),
         case(ValueError, "different values", "received 60 twice", ["full", 60]),
         case(ValueError, "different values", "received 16 twice", np.array([16, 16])),
-        case(TypeError, "one or a sequence of them", "received {'a': 16}", {"a": 16}),
+        case(TypeError, "names for its values", "received 16", {16: 16}),
         case(TypeError, "a whole number", r"received array\(2\.5\)", np.array(2.5)),
     ],
 )

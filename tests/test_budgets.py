@@ -9,7 +9,8 @@ import pytest
 
 import batchlab as bl
 from batchlab._tensorflow import floatx, keras
-from batchlab.budgets import checked_budget, record_places, samples_seen, updates_for
+from batchlab.batch_sizes import BatchSizes, checked_batch_sizes
+from batchlab.budgets import checked_budget, record_places
 
 METRICS = ["loss", "accuracy", "val_loss", "val_accuracy", "train_loss", "train_accuracy"]
 
@@ -51,37 +52,98 @@ def test_segments_of_epochs_are_epochs(batch_size, n_train):
 
 
 def assert_covers(budget, updates):
-    full, each = divmod(budget.n_train, budget.batch_size)[0], budget.updates_per_epoch
+    n_train, sizes = budget.batch_sizes.n_train, budget.batch_sizes
     made, recorded = [], []
     for segment in budget.segments():
+        full, rest = divmod(n_train, sizes.of(segment.epoch))
         batches = list(range(segment.start, segment.stop))
         assert all(batch < full for batch in batches)
         if segment.partial:
-            assert budget.n_train % budget.batch_size
+            assert rest
             batches.append(full)
         assert batches, "a segment without an update"
-        made += [segment.epoch * each + batch for batch in batches]
+        begin = sum(math.ceil(n_train / sizes.of(epoch)) for epoch in range(segment.epoch))
+        made += [begin + batch for batch in batches]
         if segment.record:
             recorded.append(len(made))
     assert made == list(range(updates))
     assert recorded == list(budget.records)
     assert recorded[-1] == updates == budget.updates
-    assert budget.epochs_begun == math.ceil(updates / each)
+    assert budget.epochs_begun == segment.epoch + 1
+
+
+@pytest.mark.parametrize("n_train", [2, 5, 12])
+def test_segments_of_a_schedule_are_each_update_once_too(n_train):
+    generator = np.random.default_rng(n_train)
+    for _ in range(20):
+        drawn = generator.integers(1, n_train + 1, size=8).tolist()
+        total = sum(math.ceil(n_train / size) for size in drawn[:5])
+        budget = checked_budget(drawn.__getitem__, n_train, epochs=5, updates=None, records=None)
+        assert_covers(budget, total)
+        assert budget.sizes().tolist() == drawn[:5]
+        for updates in (1, total - 1, total, total + 1):
+            places = sorted({1, max(updates // 2, 1), updates})
+            budget = checked_budget(
+                drawn.__getitem__, n_train, epochs=None, updates=max(updates, 1), records=places
+            )
+            assert_covers(budget, max(updates, 1))
 
 
 # Samples and updates
 
 
+def assert_counts(sizes, counted, ends):
+    """Compare with the samples of each update, and the updates of each epoch, counted one by one.
+
+    Parameters
+    ----------
+    counted : cumulative samples by each update
+    ends : cumulative updates by each epoch
+    """
+    assert [sizes.samples_by(update) for update in range(len(counted) + 1)] == [0, *counted]
+    wanted = np.arange(1, counted[-1] + 1)
+    needed = np.searchsorted(counted, wanted) + 1
+    assert [sizes.updates_for(int(samples)) for samples in wanted] == needed.tolist()
+    assert [sizes.updates_by(epochs) for epochs in range(len(ends) + 1)] == [0, *ends]
+    finished = np.searchsorted(ends, np.arange(ends[-1]), side="right")
+    assert [sizes.epochs_by(update) for update in range(ends[-1])] == finished.tolist()
+
+
 @pytest.mark.parametrize("n_train", [1, 4, 7, 12])
-def test_samples_seen_and_updates_for_are_what_counting_gives(n_train):
+def test_samples_and_updates_are_what_counting_gives(n_train):
     for batch_size in range(1, n_train + 1):
-        sizes = sizes_of_updates(batch_size, n_train, 5 * n_train)
-        counted = np.cumsum(sizes)
-        seen = samples_seen(np.arange(1, len(sizes) + 1), batch_size, n_train)
-        assert seen.tolist() == counted.tolist()
-        wanted = np.arange(1, counted[-1] + 1)
-        needed = np.searchsorted(counted, wanted) + 1
-        assert updates_for(wanted, batch_size, n_train).tolist() == needed.tolist()
+        counted = np.cumsum(sizes_of_updates(batch_size, n_train, 5 * n_train)).tolist()
+        each = math.ceil(n_train / batch_size)
+        ends = [each * epochs for epochs in range(1, 6)]
+        assert_counts(BatchSizes(n_train, (batch_size,)), counted, ends)
+
+
+@pytest.mark.parametrize("n_train", [1, 4, 7, 12])
+def test_so_they_are_under_a_schedule(n_train):
+    generator = np.random.default_rng(n_train)
+    for _ in range(20):
+        drawn = generator.integers(1, n_train + 1, size=6).tolist()
+        epochs = [sizes_of_updates(size, n_train, math.ceil(n_train / size)) for size in drawn]
+        counted = np.cumsum(list(itertools.chain(*epochs))).tolist()
+        ends = np.cumsum([len(epoch) for epoch in epochs]).tolist()
+        sizes = checked_batch_sizes(drawn.__getitem__, n_train, epochs=6)
+        assert_counts(sizes, counted, ends)
+        assert sizes.constant == (drawn[0] if len(set(drawn)) == 1 else None)
+
+
+def test_a_schedule_is_asked_for_each_epoch_that_is_begun_and_no_other():
+    asked = []
+
+    def schedule(epoch):
+        asked.append(epoch)
+        return [3, 6, 2][epoch]
+
+    sizes = checked_batch_sizes(schedule, 12, updates=7)
+    assert asked == [0, 1, 2]
+    assert sizes.sizes == (3, 6, 2)
+    asked.clear()
+    assert checked_batch_sizes(schedule, 12, updates=4).constant == 3
+    assert asked == [0]
 
 
 # Where records lie
