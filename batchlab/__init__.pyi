@@ -7,6 +7,7 @@ from .data import Problem as Problem
 from .data import blobs as blobs
 from .data import from_arrays as from_arrays
 from .distributions import GaussianMixture as GaussianMixture
+from .ensembles import ensembles as ensembles
 from .evaluation import diverged as diverged
 from .evaluation import evaluate as evaluate
 from .evaluation import evaluate_each as evaluate_each
@@ -28,7 +29,11 @@ from .problem_figures import plot_across_problems as plot_across_problems
 from .rate_figures import plot_rates as plot_rates
 from .records import seconds_per_replicate as seconds_per_replicate
 from .replicas import trained_model as trained_model
+from .replicate_figures import plot_ensembles as plot_ensembles
+from .replicate_figures import plot_variance_split as plot_variance_split
 from .reporting import run_report as run_report
+from .schedules import decaying_rate as decaying_rate
+from .schedules import growing_batch as growing_batch
 from .separability import linearly_separable as linearly_separable
 from .shuffling import shuffle_orders as shuffle_orders
 from .sweep_figures import plot_against as plot_against
@@ -38,3 +43,5 @@ from .targets import first_reached as first_reached
 from .targets import time_to_target as time_to_target
 from .timing import time_updates as time_updates
 from .training import fit as fit
+from .variance import crossed_seeds as crossed_seeds
+from .variance import variance_split as variance_split

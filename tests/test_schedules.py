@@ -287,6 +287,60 @@ def test_seeds_of_a_sweep_are_those_of_its_cells(small, tmp_path):
     assert len(list(tmp_path.iterdir())) == 4
 
 
+# Made by the library
+
+
+def test_a_growing_batch_grows_after_the_epochs_it_is_told(small):
+    size = bl.growing_batch(small, 8, factor=2.5, at=[2, 3, 9])
+    assert [size(epoch) for epoch in range(11)] == [8, 8, 20] + [50] * 6 + [60, 60]
+    less = bl.growing_batch(small, "full", factor=0.1, at=[1, 2, 3])
+    assert [less(epoch) for epoch in range(5)] == [60, 6, 1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("batch_size", "at", "ends"), [(8, [2, 5], [16, 40]), (grows, [2, 4], [18, 24])]
+)
+def test_a_decaying_rate_changes_with_the_first_update_of_an_epoch(small, batch_size, at, ends):
+    rate = bl.decaying_rate(small, 0.1, batch_size=batch_size, factor=4, at=at)
+    values = np.array([float(rate(update)) for update in range(ends[1] + 2)])
+    expected = [0.1] * ends[0] + [0.025] * (ends[1] - ends[0]) + [0.00625] * 2
+    np.testing.assert_allclose(values, expected, rtol=1e-7)  # Keras gives them in float32
+
+
+def test_training_with_a_decaying_rate_is_training_with_each_rate_in_turn(small):
+    """The full batch without momentum keeps no state: its next step is that much shorter."""
+    run = {"batch_size": "full", "replicates": 2, "keep_weights": "epochs"}
+    sgd = keras.optimizers.SGD
+    rate = bl.decaying_rate(small, 0.1, batch_size="full", factor=10, at=[3])
+    both = bl.fit(bl.mlp, small, epochs=4, optimizer=sgd(rate), **run)
+    early, late = float(np.float32(0.1)), float(np.float32(0.01))  # as Keras's schedules give them
+    first = bl.fit(bl.mlp, small, epochs=4, optimizer=sgd(early), **run)
+    before, after = (both["epoch_weights"].sel(epoch=epoch) for epoch in (3, 4))
+    np.testing.assert_allclose(before, first["epoch_weights"].sel(epoch=3), rtol=0, atol=1e-12)
+    whole = first["epoch_weights"].sel(epoch=4) - before
+    assert abs(whole).max() > 0.01
+    np.testing.assert_allclose(after - before, whole * late / early, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"at": []}, "at: expected increasing numbers of epochs, received"),
+        ({"at": [3, 3]}, "at: expected increasing numbers of epochs"),
+        ({"at": [0, 3]}, "at: expected a whole number at least 1, received 0"),
+        ({"at": 3}, "at: expected a sequence of epochs"),
+        ({"factor": 0}, "factor: expected a positive number, received 0"),
+        ({"batch_size": 61}, "batch_size: expected 'full' or a whole number from 1 to 60"),
+    ],
+)
+def test_schedules_made_by_the_library_say_what_is_wrong(small, given, sentence):
+    right = {"batch_size": 8, "factor": 2, "at": [3]}
+    with pytest.raises((TypeError, ValueError), match=sentence):
+        bl.growing_batch(small, **right | given)
+    with pytest.raises((TypeError, ValueError), match=sentence):
+        bl.decaying_rate(small, 0.1, **right | given)
+
+
 # Bad inputs
 
 

@@ -1,0 +1,122 @@
+"""Figures of what replicates differ by, and of what averaging their predictions gains.
+
+Imports neither TensorFlow nor Keras.
+"""
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from batchlab._axes import scale
+from batchlab._checks import shown
+from batchlab._style import COLORS, LINE_STYLES, MARKERS, axes_or_new, cycled
+from batchlab.intervals import error_bars
+from batchlab.variance import ORIGINS
+
+ORIGIN_LABELS = {
+    "weights": "initial weights",
+    "order": "order of the samples",
+    "both": "the two together",
+}
+
+
+def plot_variance_split(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
+    """Draw the standard deviations that weights, order and both give, against the batch size.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        From `variance_split` of a sweep over batch sizes.
+    ax : matplotlib.axes.Axes or None
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Raises
+    ------
+    ValueError
+        If the table is not by batch size and origin.
+    """
+    _check_levels(table, "batch_size", "origin")
+    ax = axes_or_new(ax)
+    for place, origin in enumerate(ORIGINS):
+        rows = table.xs(origin, level="origin").sort_index()
+        _draw(
+            ax, rows, "std", "std_low", "std_high", ORIGIN_LABELS[origin], place, apart=len(ORIGINS)
+        )
+    scale(ax, rows.index.to_numpy(), "batch_size")
+    ax.set_ylim(bottom=0)
+    ax.set_ylabel("standard deviation of the metric")
+    ax.legend(title="due to, with 95 % interval", fontsize="small", title_fontsize="small")
+    return ax
+
+
+def plot_ensembles(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
+    """Draw the test accuracy of averaged predictions against the number of members.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        From `ensembles`, of a history, or of a sweep over one dimension: a line for each value.
+    ax : matplotlib.axes.Axes or None
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Raises
+    ------
+    ValueError
+        If the table is not by members and at most one other dimension.
+    """
+    others = [name for name in table.index.names if name != "members"]
+    _check_levels(table, *others[:1], "members")
+    ax = axes_or_new(ax)
+    lines = [("mean", table)]
+    if others:
+        lines = [
+            (f"{others[0].replace('_', ' ')} {value}", table.xs(value, level=others[0]))
+            for value in table.index.unique(others[0])
+        ]
+    for place, (label, rows) in enumerate(lines):
+        _draw(ax, rows, "accuracy", "low", "high", label, place, apart=len(lines))
+    scale(ax, np.array(sorted(table.index.unique("members"))), "members")
+    ax.set_xlabel("members: replicates whose predictions are averaged")
+    ax.set_ylabel("accuracy (share classified right)\ntest set")
+    title = "mean over the ensembles, 95 % interval"
+    ax.legend(title=title, fontsize="small", title_fontsize="small")
+    return ax
+
+
+def _check_levels(table: pd.DataFrame, *expected: str) -> None:
+    if list(table.index.names) != list(expected):
+        raise ValueError(
+            f"table: expected one by {' and '.join(expected)}, received one by "
+            f"{shown(list(table.index.names))}."
+        )
+
+
+def _draw(
+    ax: Axes,
+    rows: pd.DataFrame,
+    mean: str,
+    low: str,
+    high: str,
+    label: str,
+    place: int,
+    *,
+    apart: int,
+) -> None:
+    """Draw a line with error bars, a little aside of the others, which would hide them."""
+    aside = 2.0 ** (0.08 * (place - (apart - 1) / 2))
+    ax.errorbar(
+        rows.index.to_numpy() * aside,
+        rows[mean],
+        error_bars(rows[mean], rows[low], rows[high]),
+        color=cycled(COLORS, place),
+        linestyle=cycled(LINE_STYLES, place),
+        marker=cycled(MARKERS, place),
+        capsize=3,
+        label=label,
+    )
