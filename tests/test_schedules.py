@@ -311,10 +311,18 @@ def test_training_with_a_decaying_rate_is_training_with_each_rate_in_turn(small)
     """The full batch without momentum keeps no state: its next step is that much shorter."""
     run = {"batch_size": "full", "replicates": 2, "keep_weights": "epochs"}
     sgd = keras.optimizers.SGD
-    rate = bl.decaying_rate(small, 0.1, batch_size="full", factor=10, at=[3])
-    both = bl.fit(bl.mlp, small, epochs=4, optimizer=sgd(rate), **run)
-    early, late = float(np.float32(0.1)), float(np.float32(0.01))  # as Keras's schedules give them
-    first = bl.fit(bl.mlp, small, epochs=4, optimizer=sgd(early), **run)
+    # Keras's schedules give rates in float32.
+    early, late = float(np.float32(0.1)), float(np.float32(0.01))
+    both, first = (
+        bl.fit(
+            bl.mlp,
+            small,
+            epochs=4,
+            optimizer=sgd(bl.decaying_rate(small, 0.1, batch_size="full", factor=10, at=[epochs])),
+            **run,
+        )
+        for epochs in (3, 4)
+    )
     before, after = (both["epoch_weights"].sel(epoch=epoch) for epoch in (3, 4))
     np.testing.assert_allclose(before, first["epoch_weights"].sel(epoch=3), rtol=0, atol=1e-12)
     whole = first["epoch_weights"].sel(epoch=4) - before
