@@ -36,6 +36,7 @@ from .schedules import decaying_rate as decaying_rate
 from .schedules import growing_batch as growing_batch
 from .separability import linearly_separable as linearly_separable
 from .shuffling import shuffle_orders as shuffle_orders
+from .studies import side_by_side as side_by_side
 from .sweep_figures import plot_against as plot_against
 from .sweep_figures import plot_time_to_target as plot_time_to_target
 from .sweeps import sweep as sweep

@@ -178,7 +178,8 @@ def sweep(
                 kept.write(keys[cell.place], history)
             histories[cell.place] = history
             bar.update()
-    return study_of(grid, histories)
+    in_order = [histories[cell.place] for cell in grid.cells]
+    return study_of(grid.axes, in_order, held=grid.held, samples=grid.samples)
 
 
 def _made(cell: Cell) -> tuple:

@@ -232,6 +232,51 @@ def test_samples_can_be_held_fixed_under_a_schedule(small):
     assert seen.tolist() == [56, 102, 160, 200]
 
 
+# Histories side by side
+
+
+def test_histories_side_by_side_are_a_study(small, grown):
+    other = bl.fit(bl.mlp, small, batch_size=20, epochs=EPOCHS, replicates=3, keep_weights="epochs")
+    study = bl.side_by_side({"grows": grown, "stays": other})
+    assert study["val_loss"].dims == ("run", "replicate", "epoch")
+    assert equal(study.sel(run="grows"), grown)
+    assert equal(study.sel(run="stays"), other)
+    assert np.array_equal(study["epoch_weights"].sel(run="stays"), other["epoch_weights"])
+    assert study["batch_size"].sel(run="stays").to_numpy().tolist() == [20] * 6
+    assert study["updates"].to_numpy().tolist() == [26, 18]
+    assert other.attrs["batch_size"] == 20, "the history is left as it was"
+    difference = bl.compare(study, run="stays", metric="train_loss").loc["grows", "mean"]
+    own = grown["train_loss"].isel(epoch=-1) - other["train_loss"].isel(epoch=-1)
+    assert difference == pytest.approx(float(own.mean()), abs=1e-12)
+    alone = bl.side_by_side({"stays": other}, dimension="setting")
+    assert alone["val_loss"].dims == ("setting", "replicate", "epoch")
+    assert alone.attrs["batch_size"] == 20
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lambda h: {"a": h, "b": h.isel(replicate=[0, 1])}, "the same replicate in all"),
+        (
+            lambda h: {"a": h, "b": h.assign_coords(seed=h["seed"] + 1)},
+            r"the same seed in all, received array\(\[0, 1, 2\]\) in the first and",
+        ),
+        (lambda h: {"a": h, "b": h.isel(epoch=slice(3))}, "the same epoch in all"),
+        (lambda h: {"a": h, "b": h.isel(parameter=slice(3))}, "the same parameter in all"),
+        (lambda h: {}, "expected at least one history"),
+        (lambda h: [h, h], "expected a mapping of names to histories"),
+    ],
+)
+def test_histories_that_cannot_stand_side_by_side_are_refused(grown, change, sentence):
+    with pytest.raises((TypeError, ValueError), match=f"^histories: .*{sentence}"):
+        bl.side_by_side(change(grown))
+
+
+def test_a_dimension_has_a_name_of_its_own(grown):
+    with pytest.raises(ValueError, match="received 'loss'"):
+        bl.side_by_side({"a": grown}, dimension="loss")
+
+
 # Shared weights, shared orders
 
 
