@@ -159,10 +159,13 @@ def draw_ceilings(ax: Axes, histories: Iterable[xr.Dataset], parts: Sequence[str
         known = [setting(one, name).to_numpy() for one in histories if has_setting(one, name)]
         accuracies = np.unique(np.concatenate([np.ravel(one) for one in known])) if known else []
         for accuracy in np.asarray(accuracies)[~np.isnan(accuracies)]:
-            label = f"Bayes ceiling, {PART_LABELS[part]}: {accuracy:.3f}"
-            ax.axhline(
-                accuracy, color="dimgray", linewidth=1, linestyle=CEILING_STYLES[part], label=label
-            )
+            draw_ceiling(ax, accuracy, part)
+
+
+def draw_ceiling(ax: Axes, accuracy: float, part: str) -> None:
+    """Draw the accuracy of the Bayes rule on a part."""
+    label = f"Bayes ceiling, {PART_LABELS[part]}: {accuracy:.3f}"
+    ax.axhline(accuracy, color="dimgray", linewidth=1, linestyle=CEILING_STYLES[part], label=label)
 
 
 def band_caption(*histories: xr.Dataset, single: bool = True) -> str:

@@ -7,9 +7,11 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from batchlab._axes import scale
+from batchlab._axes import named, scale
 from batchlab._checks import shown
+from batchlab._curves import METRIC_LABELS, PART_LABELS, draw_ceiling
 from batchlab._style import COLORS, LINE_STYLES, MARKERS, axes_or_new, cycled
+from batchlab.data import Problem, check_problem
 from batchlab.intervals import error_bars
 from batchlab.variance import ORIGINS
 
@@ -52,13 +54,15 @@ def plot_variance_split(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     return ax
 
 
-def plot_ensembles(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
+def plot_ensembles(table: pd.DataFrame, problem: Problem, *, ax: Axes | None = None) -> Axes:
     """Draw the test accuracy of averaged predictions against the number of members.
 
     Parameters
     ----------
     table : pandas.DataFrame
         From `ensembles`, of a history, or of a sweep over one dimension: a line for each value.
+    problem : Problem
+        That it is of; its Bayes ceiling is drawn if it is known.
     ax : matplotlib.axes.Axes or None
 
     Returns
@@ -72,20 +76,27 @@ def plot_ensembles(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     """
     others = [name for name in table.index.names if name != "members"]
     _check_levels(table, *others[:1], "members")
+    check_problem(problem)
     ax = axes_or_new(ax)
     lines = [("mean", table)]
     if others:
         lines = [
-            (f"{others[0].replace('_', ' ')} {value}", table.xs(value, level=others[0]))
+            (
+                value if isinstance(value, str) else named(others[0], value),
+                table.xs(value, level=others[0]),
+            )
             for value in table.index.unique(others[0])
         ]
     for place, (label, rows) in enumerate(lines):
         _draw(ax, rows, "accuracy", "low", "high", label, place, apart=len(lines))
+    if problem.bayes_accuracy is not None:
+        draw_ceiling(ax, problem.bayes_accuracy.test, "test")
     scale(ax, np.array(sorted(table.index.unique("members"))), "members")
     ax.set_xlabel("members: replicates whose predictions are averaged")
-    ax.set_ylabel("accuracy (share classified right)\ntest set")
+    ax.set_ylabel(f"{METRIC_LABELS['accuracy']}\n{PART_LABELS['test']}")
     title = "mean over the ensembles, 95 % interval"
-    ax.legend(title=title, fontsize="small", title_fontsize="small")
+    style = {"loc": "upper left", "bbox_to_anchor": (1, 1), "frameon": False} if others else {}
+    ax.legend(title=title, fontsize="small", title_fontsize="small", **style)
     return ax
 
 

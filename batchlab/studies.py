@@ -1,83 +1,17 @@
-"""Histories side by side: one dataset with a dimension for what differs between them."""
+"""Histories as one dataset, with a dimension for each setting that differs between them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import xarray as xr
 
-from batchlab._checks import shown
 from batchlab.grid import Axis
 from batchlab.records import record_dimension
 
 _OF_EACH_CELL = ("compile_seconds", "training_seconds")
 
 
-def side_by_side(histories: Mapping[str, xr.Dataset], *, dimension: str = "run") -> xr.Dataset:
-    """Return several histories as one study, to be compared and drawn as those of a sweep are.
-
-    For runs that differ in more than one setting, and so are no grid.
-
-    Parameters
-    ----------
-    histories : mapping of str to xarray.Dataset
-        From `fit`, by name; with the same seeds, records and number of weights kept.
-    dimension : str
-        Name of the dimension along which they lie.
-
-    Returns
-    -------
-    xarray.Dataset
-        As from `sweep`, over this dimension.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If there are no histories, or they have other seeds or records than the first.
-
-    Examples
-    --------
-    >>> import batchlab as bl
-    >>> problem = bl.blobs()
-    >>> run = {"epochs": 5, "replicates": 5}
-    >>> histories = {
-    ...     "stays": bl.fit(bl.mlp, problem, batch_size=8, **run),
-    ...     "grows": bl.fit(bl.mlp, problem, batch_size=lambda epoch: 8 * 2**epoch, **run),
-    ... }
-    >>> int(bl.compare(bl.side_by_side(histories), run="stays").loc["grows", "pairs"])
-    5
-    """
-    if not isinstance(histories, Mapping):
-        raise TypeError(
-            f"histories: expected a mapping of names to histories, received {shown(histories)}."
-        )
-    if not histories:
-        raise ValueError("histories: expected at least one history, received none.")
-    for name, history in histories.items():
-        _check_like(name, history, next(iter(histories.values())))
-    first, *_ = histories.values()
-    if dimension in first.variables:
-        raise ValueError(
-            "dimension: expected a name that is not that of a variable of histories, received "
-            f"{dimension!r}."
-        )
-    axis = Axis(dimension, tuple(histories), tuple(histories))
-    return study_of([axis], list(histories.values()), held=f"{record_dimension(first)}s")
-
-
-def _check_like(name: str, history: xr.Dataset, first: xr.Dataset) -> None:
-    for what in (*_of_replicates(first), record_dimension(first), "parameter"):
-        own, other = (
-            each[what].to_numpy() if what in each.coords else each.sizes.get(what)
-            for each in (history, first)
-        )
-        if not np.array_equal(own, other):
-            raise ValueError(
-                f"histories: expected the same {what} in all, received {shown(other)} in the first "
-                f"and {shown(own)} in {name!r}."
-            )
-
-
-def _of_replicates(history: xr.Dataset) -> list[str]:
+def of_replicates(history: xr.Dataset) -> list[str]:
     """Return the coordinates of replicates: their numbers and seeds."""
     return [name for name in history.coords if history[name].dims == ("replicate",)]
 
@@ -112,7 +46,7 @@ def study_of(
     names = [axis.name for axis in axes]
     shape = [len(axis.labels) for axis in axes]
     index = {axis.name: np.array(axis.labels) for axis in axes}
-    fixed = {*_of_replicates(first), first["val_loss"].dims[-1]}
+    fixed = {*of_replicates(first), first["val_loss"].dims[-1]}
 
     def joined(name: str) -> tuple[tuple[str, ...], np.ndarray]:
         values = np.stack([cell[name].to_numpy() for cell in cells])

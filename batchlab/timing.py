@@ -1,6 +1,6 @@
-"""What an update costs at several batch sizes: measured alone and in turns."""
+"""What updates and whole trainings cost in seconds: measured alone and in turns."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -9,10 +9,11 @@ import pandas as pd
 from batchlab._checks import whole_number
 from batchlab._tensorflow import keras
 from batchlab.data import Problem
-from batchlab.grid import grid_of
+from batchlab.grid import Cell, grid_of
 from batchlab.intervals import mean_interval
 from batchlab.prepared import Starts, Training
 from batchlab.replicas import Build
+from batchlab.runs import check_runs
 
 
 def time_updates(
@@ -64,9 +65,8 @@ def time_updates(
     >>> table.loc[32, "updates_per_epoch"].item()
     16
     """
-    repeats = whole_number("repeats", repeats, minimum=2)
     epochs = whole_number("epochs", epochs, minimum=1)
-    cells = grid_of(
+    grid = grid_of(
         build,
         problem,
         batch_size=list(batch_size),
@@ -75,18 +75,9 @@ def time_updates(
         replicates=replicates,
         device=device,
         threads=threads,
-    ).cells
-    trainings = [
-        replace(cell, run=replace(cell.run, budget=cell.run.budget.recorded_once())).training()
-        for cell in cells
-    ]
-    starts = trainings[0].draw(show_progress=False)
-    for training in trainings:
-        training.trace()
-        training.compile()
-    rounds = [[_seconds(training, starts) for training in trainings] for _ in range(repeats)]
-    seconds = np.array(rounds) / cells[0].run.replicates
-    budgets = [cell.run.budget for cell in cells]
+    )
+    seconds = _in_turns(grid.cells, repeats)
+    budgets = [cell.run.budget for cell in grid.cells]
     updates = np.array([budget.updates for budget in budgets])
     return pd.DataFrame(
         {
@@ -96,6 +87,95 @@ def time_updates(
         },
         index=pd.Index([budget.batch_sizes.of(0) for budget in budgets], name="batch_size"),
     )
+
+
+def time_runs(
+    build: Build,
+    problem: Problem,
+    runs: Mapping[str, Mapping[str, object]],
+    *,
+    epochs: int,
+    replicates: int = 8,
+    repeats: int = 10,
+    device: str | None = None,
+    threads: int | None = None,
+) -> pd.DataFrame:
+    """Measure the seconds of whole trainings, without compiling or evaluating.
+
+    As `time_updates` measures those of updates: everything is compiled first, and in each of
+    `repeats` rounds the runs take turns.
+
+    Parameters
+    ----------
+    build, problem, device, threads
+        As in `fit`.
+    runs : mapping of str to mapping
+        By name, the batch size (or schedule) and optimizer of each, as `fit` takes them.
+    epochs : int
+        Passes over the training samples in each measurement.
+    replicates : int
+        Trained side by side.
+    repeats : int
+        Rounds, at least 2.
+
+    Returns
+    -------
+    pandas.DataFrame
+        By run: `updates`; `seconds`, `low` and `high`: for all replicates divided by their number,
+        the mean over the rounds and its 95 % interval.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As from `fit`, and if there are fewer than two rounds.
+
+    Examples
+    --------
+    >>> import batchlab as bl
+    >>> runs = {"small": {"batch_size": 8}, "full": {"batch_size": "full"}}
+    >>> table = bl.time_runs(bl.mlp, bl.blobs(), runs, epochs=5, repeats=2)
+    >>> table["updates"].tolist()
+    [315, 5]
+    """
+    check_runs(runs)
+    common = {"epochs": epochs, "replicates": replicates, "device": device, "threads": threads}
+    cells = []
+    for name, run in runs.items():
+        unknown = sorted(set(run) - {"batch_size", "optimizer", "loss"})
+        if unknown or "batch_size" not in run:
+            raise TypeError(
+                "runs: expected a batch_size, and no more than an optimizer and a loss beside it, "
+                f"of {name!r}, received {', '.join(run) or 'nothing'}."
+            )
+        own = grid_of(build, problem, **run, **common).cells
+        if len(own) != 1:
+            raise TypeError(f"runs: expected one run of {name!r}, received {len(own)}.")
+        cells += own
+    mean, low, high = mean_interval(_in_turns(cells, repeats))
+    return pd.DataFrame(
+        {
+            "updates": [cell.run.budget.updates for cell in cells],
+            "seconds": mean,
+            "low": low,
+            "high": high,
+        },
+        index=pd.Index(list(runs), name="run"),
+    )
+
+
+def _in_turns(cells: Sequence[Cell], repeats: int) -> np.ndarray:
+    """Return the seconds of a replicate's training in each round, shape (repeats, cells)."""
+    repeats = whole_number("repeats", repeats, minimum=2)
+    trainings = [
+        replace(cell, run=replace(cell.run, budget=cell.run.budget.recorded_once())).training()
+        for cell in cells
+    ]
+    starts = trainings[0].draw(show_progress=False)
+    for training in trainings:
+        training.trace()
+        training.compile()
+    rounds = [[_seconds(training, starts) for training in trainings] for _ in range(repeats)]
+    return np.array(rounds) / cells[0].run.replicates
 
 
 def _seconds(training: Training, starts: Starts) -> float:

@@ -226,8 +226,9 @@ def test_the_split_is_drawn_by_batch_size():
 def test_ensembles_are_drawn_a_line_for_each_cell(small):
     predictions = predictions_of(small, right=0.4, grid={"batch_size": [8, 32]})
     table = bl.ensembles(predictions, small, members=[1, 2, 6])
-    ax = bl.plot_ensembles(table)
+    ax = bl.plot_ensembles(table, small)
     labels = [label.get_text() for label in ax.get_legend().get_texts()]
-    assert labels == ["batch size 8", "batch size 32"]
+    assert labels[0].startswith("Bayes ceiling, test set")
+    assert labels[1:] == ["batch size 8", "batch size 32"]
     assert ax.containers[0][0].get_ydata().tolist() == table.loc[8, "accuracy"].tolist()
-    assert len(bl.plot_ensembles(table.loc[8]).containers) == 1
+    assert len(bl.plot_ensembles(table.loc[8], small).containers) == 1
