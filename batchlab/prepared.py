@@ -7,8 +7,7 @@ import numpy as np
 import psutil
 import xarray as xr
 
-from batchlab._checks import shown
-from batchlab._tensorflow import floatx, keras
+from batchlab._tensorflow import keras
 from batchlab.compiling import Program, program_for
 from batchlab.data import Problem
 from batchlab.history import (
@@ -17,6 +16,7 @@ from batchlab.history import (
     problem_attributes,
     version_attributes,
 )
+from batchlab.losses import checked_loss
 from batchlab.program import Shape
 from batchlab.replicas import Build, flat_weights, initial_variables, n_outputs
 from batchlab.settings import Settings
@@ -61,7 +61,7 @@ class Training:
         _check_policy(self.model)
         self._dtype = self.model.trainable_variables[0].dtype
         _check_memory(run, self.model.count_params(), self._dtype)
-        self.loss = _checked_loss(loss, n_outputs(self.model, problem), self._dtype)
+        self.loss = checked_loss(loss, n_outputs(self.model, problem), self._dtype)
         self._programs = {}
         self._compile_seconds = 0.0
 
@@ -121,7 +121,8 @@ class Training:
         -------
         trainable, non_trainable : lists of ndarray of shape (replicates, *variable.shape)
         """
-        seeds = list(dict.fromkeys(self._run.weight_seeds))
+        given = self._run.weight_seeds
+        seeds = list(dict.fromkeys(given))
         drawn = self._first
         if len(seeds) > 1:
             _, *others = initial_variables(
@@ -131,8 +132,11 @@ class Training:
                 [np.concatenate(pair) for pair in zip(*parts, strict=True)]
                 for parts in zip(self._first, others, strict=True)
             ]
-        places = [seeds.index(seed) for seed in self._run.weight_seeds]
-        return tuple([values[places] for values in part] for part in drawn)
+        if len(seeds) < len(given):
+            place_of = {seed: place for place, seed in enumerate(seeds)}
+            places = [place_of[seed] for seed in given]
+            drawn = [[values[places] for values in part] for part in drawn]
+        return tuple(drawn)
 
     def starts_of(self, place: int) -> Starts:
         """Return what one replicate alone starts from."""
@@ -186,48 +190,6 @@ class Training:
             **version_attributes(),
         }
         return history
-
-
-def _checked_loss(loss: object, outputs: int, dtype: str) -> keras.losses.Loss:
-    """Return a copy of the loss whose own arithmetic is in the type of the run."""
-    if loss is None:
-        with floatx(dtype):
-            losses = keras.losses
-            return (
-                losses.BinaryCrossentropy()
-                if outputs == 1
-                else losses.SparseCategoricalCrossentropy()
-            )
-    if not isinstance(loss, keras.losses.Loss):
-        raise TypeError(
-            "loss: expected a Keras loss such as keras.losses.CategoricalCrossentropy() or None, "
-            f"received {shown(loss)}."
-        )
-    if loss.reduction not in ("sum_over_batch_size", "mean", "mean_with_sample_weight"):
-        raise ValueError(
-            "loss: expected one that is a mean over samples (reduction='sum_over_batch_size'), "
-            f"received reduction={loss.reduction!r}."
-        )
-    # Not by `copy`, which Keras directs through its saving, and a loss's settings may not all be in
-    # its config. Nor has Keras a public way to change the type.
-    loss = unpacked(packed(loss))
-    loss._dtype_policy = keras.DTypePolicy(dtype)
-    loss._dtype = dtype
-    return loss
-
-
-def packed(loss: keras.losses.Loss | None) -> tuple[type, dict] | None:
-    """Return a loss as its class and attributes, in which form any can be sent and copied."""
-    return None if loss is None else (type(loss), dict(vars(loss)))
-
-
-def unpacked(parts: tuple[type, dict] | None) -> keras.losses.Loss | None:
-    """Return the loss that `packed` took apart, a new one."""
-    if parts is None:
-        return None
-    loss = object.__new__(parts[0])
-    loss.__dict__.update(parts[1])
-    return loss
 
 
 def _check_policy(model: keras.Model) -> None:

@@ -21,7 +21,8 @@ from batchlab._checks import shown, whole_number
 from batchlab._tensorflow import building, keras_settings, with_keras_settings
 from batchlab.data import Problem
 from batchlab.grid import Cell
-from batchlab.prepared import Starts, Training, packed, unpacked
+from batchlab.losses import packed, unpacked
+from batchlab.prepared import Starts, Training
 
 # Programs of so many cells are compiled side by side before the first of them is trained, so that
 # the seconds of training are not those of a machine that compiles meanwhile.

@@ -31,6 +31,7 @@ _ENGINE = (
     "compiling",
     "history",
     "identity",
+    "losses",
     "optimizers",
     "prepared",
     "program",

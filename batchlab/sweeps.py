@@ -178,6 +178,10 @@ def sweep(
                 kept.write(keys[cell.place], history)
             histories[cell.place] = history
             bar.update()
+    return _study(grid, histories)
+
+
+def _study(grid: Grid, histories: dict[tuple[int, ...], xr.Dataset]) -> xr.Dataset:
     in_order = [histories[cell.place] for cell in grid.cells]
     return study_of(grid.axes, in_order, held=grid.held, samples=grid.samples)
 

@@ -251,7 +251,7 @@ def test_no_two_of_these_are_the_same_cell(small, tmp_path, monkeypatch):
     keys = []
     monkeypatch.setattr(store_module.Store, "read", lambda self, key: keys.append(key))
     monkeypatch.setattr("batchlab.sweeps.train_here", lambda cells, **_: (cell for cell in ()))
-    monkeypatch.setattr("batchlab.sweeps.study_of", lambda *_: None)
+    monkeypatch.setattr("batchlab.sweeps._study", lambda *_: None)
     rates_study(small, store=tmp_path)
     for changed in CHANGES.values():
         rates_study(small, store=tmp_path, **changed)
