@@ -9,7 +9,7 @@ PYTHON    := .venv/bin/python
 LOCK      := requirements$(if $(GPU),-gpu).lock
 # The stamp is the last thing that an installation writes: one that was interrupted is redone.
 INSTALLED := .venv/installed-$(LOCK)
-LIBRARY   := $(wildcard batchlab/*.py batchlab/*.pyi)
+LIBRARY   := $(wildcard batchlab/*.py batchlab/*.pyi batchlab/*/*.py)
 # The settings of a source concern the notebooks that re-run its experiments.
 NOTEBOOKS := $(sort $(wildcard notebooks/$(if $(PARAMS),0[2-5],[0-9])*.ipynb))
 SETTINGS  := $(PARAMS:%=notebooks/params/%.yaml)

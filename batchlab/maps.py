@@ -78,7 +78,7 @@ def plot_decision_boundary(
     """
     _check_plane(problem)
     resolution = whole_number("resolution", resolution, minimum=2)
-    across, up, points = _grid(problem, resolution)
+    across, up, points = plane_grid(problem, resolution)
     probabilities = np.asarray(model(points))
     if problem.n_classes == 2 and probabilities.shape == (len(points), 1):
         probabilities = np.hstack([1 - probabilities, probabilities])
@@ -130,7 +130,10 @@ def _legend_outside(ax: Axes) -> None:
     ax.legend(loc="upper left", bbox_to_anchor=(1, 1), fontsize="small", frameon=False)
 
 
-def _grid(problem: Problem, resolution: int = 400):
+def plane_grid(
+    problem: Problem, resolution: int = 400
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return a grid over the samples of a problem: along feature 0, along feature 1, its points."""
     samples = np.vstack([problem.x_train, problem.x_test])
     low, high = samples.min(axis=0), samples.max(axis=0)
     margin = 0.05 * (high - low)
@@ -141,7 +144,7 @@ def _grid(problem: Problem, resolution: int = 400):
 def _draw_bayes_boundary(problem: Problem, ax: Axes) -> None:
     if problem.distribution is None:
         return
-    across, up, points = _grid(problem)
+    across, up, points = plane_grid(problem)
     best = problem.distribution.predict(points).reshape(len(up), len(across))
     _draw_boundary(ax, across, up, best, colors="dimgray", linestyles="--")
     ax.plot([], [], "--", color="dimgray", label="Bayes boundary")

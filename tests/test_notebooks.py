@@ -40,6 +40,10 @@ OVERRIDES = {
     "judged": [32],
     "judging_replicates": 1,
     "updates": 20,
+    "changes": [4, 8],
+    "split_epochs": 2,
+    "starts": 2,
+    "members": [1],
 }
 
 

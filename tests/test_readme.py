@@ -35,13 +35,18 @@ def test_links_lead_somewhere_and_every_notebook_is_listed():
     assert [name for name in notebooks if f"notebooks/{name}" not in links] == []
 
 
-def test_the_example_runs(tmp_path, monkeypatch):
+def test_the_examples_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     text = readme.README.read_text(encoding="utf-8")
-    (code,) = re.findall(r"```python\n(.*?)```", text, re.S)
+    code = "\n".join(re.findall(r"```python\n(.*?)```", text, re.S))
+    for given, short in (("epochs=200", "epochs=3"), ("epoch=[200]", "epoch=[3]")):
+        code = code.replace(given, short)
     names = {}
-    exec(code.replace("epochs=200", "epochs=3"), names)
+    exec(code, names)
     assert set(names["table"].index) == {"train_accuracy", "val_accuracy", "train_loss", "val_loss"}
     assert isinstance(names["model"], bl.keras.Model)
     assert names["study"].sizes["batch_size"] == len(list((tmp_path / "sweeps").iterdir())) == 4
+    assert names["split"].index.tolist() == ["weights", "order", "both"]
+    assert names["norms"]["norm"].sizes["batch_size"] == 3
+    assert names["sharpness"].sizes["epoch"] == 2
     assert names["differences"].index.tolist() == [8, 128, 500]
