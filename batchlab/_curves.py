@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 
 from batchlab._style import COLORS, LINE_STYLES, MARKERS, cycled
 from batchlab.evaluation import diverged
-from batchlab.intervals import error_bars, mean_interval, over_replicates
+from batchlab.intervals import Interval, error_bars, mean_interval, over_replicates
 from batchlab.records import has_setting, record_dimension, setting, spent
 
 PARTS = {"train": "train_", "test": "val_", "reported": ""}
@@ -43,6 +43,7 @@ def draw_curves(
     *,
     single: bool = True,
     count: bool = True,
+    band: Interval | None = None,
 ) -> None:
     """Draw the mean and its interval, the sound replicates if asked for, and those that diverged.
 
@@ -61,6 +62,8 @@ def draw_curves(
         Whether sound replicates are drawn one by one.
     count : bool
         Whether the label says how many replicates diverged.
+    band : Interval or None
+        From `band_of`, where it is drawn several times; None is to compute it.
     """
     style = {"color": cycled(COLORS, place), "linestyle": cycled(LINE_STYLES, place)}
     along = spent(history, x).to_numpy()
@@ -82,11 +85,18 @@ def draw_curves(
     if count and lost.any():
         label += f" ({lost.sum()} of {lost.size} diverged)"
     if len(sound):
-        mean, low, high = mean_interval(sound)
+        mean, low, high = mean_interval(sound) if band is None else band
         ax.plot(along, mean, linewidth=1.8, label=label, **style)
         ax.fill_between(along, low, high, color=style["color"], alpha=0.3, linewidth=0)
     else:
         ax.plot([], [], label=label, **style)
+
+
+def band_of(history: xr.Dataset, metric: str, part: str) -> Interval:
+    """Return the mean of a curve over the sound replicates and its interval, at each record."""
+    order = "replicate", record_dimension(history)
+    curves = history[PARTS[part] + metric].transpose(*order).to_numpy()
+    return mean_interval(curves[~diverged(history).to_numpy()])
 
 
 def draw_points(

@@ -19,6 +19,7 @@ from batchlab._curves import (
     PART_LABELS,
     PARTS,
     band_caption,
+    band_of,
     draw_ceilings,
     draw_curves,
     split,
@@ -121,9 +122,12 @@ def plot_comparison(
     for budget in budgets:
         choice("budgets", budget, tuple(BUDGETS))
     axes = panel_axes("budget", len(budgets), 2, (5.6, 3.9), axes, sharey=True)
+    bands = {name: band_of(history, metric, part) for name, history in histories.items()}
     for ax, budget in zip(axes, budgets, strict=True):
         for place, (name, history) in enumerate(histories.items()):
-            draw_curves(ax, history, metric, budget, part, name, place, single=False)
+            draw_curves(
+                ax, history, metric, budget, part, name, place, single=False, band=bands[name]
+            )
         if metric == "accuracy":
             draw_ceilings(ax, histories.values(), [part])
         ax.set(xlabel=BUDGETS[budget], xscale="linear" if budget == "epoch" else "log")

@@ -1,5 +1,6 @@
 """A training made ready: its model, its compiled program, the states it starts from."""
 
+import copy
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -113,6 +114,25 @@ class Training:
             starts = self.draw(show_progress=show_progress)
             compiling.result()
         return starts
+
+    def again(self, run: Settings, learning_rate: float) -> "Training":
+        """Return this training for another number of updates, other records and another rate.
+
+        Nothing is built, traced or compiled anew.
+
+        Parameters
+        ----------
+        run : Settings
+            With the batch size, replicates, threads, device and weights to keep of this one.
+        learning_rate : float
+        """
+        other = copy.copy(self)
+        other._run, other._compile_seconds = run, 0.0
+        other._optimizer = (
+            self._optimizer[0],
+            {**self._optimizer[1], "learning_rate": learning_rate},
+        )
+        return other
 
     def draw(self, *, show_progress: bool | None = None) -> Starts:
         """Return the values that the model's variables start from in each replicate.

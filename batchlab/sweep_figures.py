@@ -125,7 +125,7 @@ def plot_time_to_target(
     budgets: Sequence[str] = tuple(BUDGETS),
     axes: Sequence[Axes] | None = None,
 ) -> np.ndarray:
-    """Draw what it takes to reach an accuracy and to stay there, against the batch size.
+    """Draw what it takes to reach a target and to stay there, against the batch size.
 
     The mean is over those replicates that hold the target to the end, or with ``held=False``
     reach it at all. Where some do not, the point is hollow and says how many do: it is a mean of
@@ -137,8 +137,8 @@ def plot_time_to_target(
         From `batchlab.sweep`, over batch_size and at most one other dimension, a line for each of
         its values.
     target : float
-        Share of the samples classified right, between 0 and 1.
-    metric : {"train_accuracy", "val_accuracy"}
+        As in `time_to_target`: a share of the samples classified right, or nats per sample.
+    metric : {"train_accuracy", "val_accuracy", "train_loss", "val_loss"}
     held : bool
         Whether the target is to be held to the end, as in `time_to_target`.
     budgets : sequence of {"epoch", "update", "sample", "second"}
@@ -153,7 +153,7 @@ def plot_time_to_target(
     Raises
     ------
     ValueError
-        If `target` is not between 0 and 1, `metric` or one of `budgets` is another, the study is
+        If `target` is not one of the metric, `metric` or one of `budgets` is another, the study is
         not over batch_size and at most one other dimension, or there are no budgets or fewer axes
         than budgets.
 
@@ -171,10 +171,10 @@ def plot_time_to_target(
         for label, cells in lines_of(study, "batch_size")
     ]
     replicates = study.sizes["replicate"]
-    part, _ = split(metric)
+    part, kind = split(metric)
     verb = "hold" if held else "reach"
     done = "reached and held to the end" if held else "first reached"
-    caption = f"{PART_LABELS[part]}, accuracy {target:g} {done}"
+    caption = f"{PART_LABELS[part]}, {kind} {target:g} {done}"
     interval = f"mean of the replicates that {verb} it" + (", 95 % interval" * (replicates > 1))
     own = axes is None
     axes = panel_axes("budget", len(budgets), 2, (5.2, 3.7), axes)

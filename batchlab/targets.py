@@ -1,4 +1,4 @@
-"""When an accuracy is reached, and when it is held, after how much of each budget."""
+"""When an accuracy or a loss is reached, and when it is held, after how much of each budget."""
 
 import numbers
 
@@ -6,10 +6,11 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from batchlab._checks import choice, shown
+from batchlab._checks import choice, positive_number, shown
 from batchlab.records import BUDGETS, finite, record_dimension, spent
 
 ACCURACIES = ("train_accuracy", "val_accuracy")
+TARGET_METRICS = (*ACCURACIES, "train_loss", "val_loss")
 
 # Accuracies are shares of whole samples; their rounding (float32: 1e-7) decides nothing.
 ROUNDING = 1e-6
@@ -18,21 +19,22 @@ ROUNDING = 1e-6
 def time_to_target(
     history: xr.Dataset, target: float, *, metric: str = "val_accuracy", held: bool = True
 ) -> xr.Dataset:
-    """Return what each replicate had spent when an accuracy was reached for good.
+    """Return what each replicate had spent when a metric reached its target for good.
 
-    Accuracy is known at the records only: a run of many updates between two of them may have been
-    there earlier than this says. A single record at the target by chance does not count, unless
-    with ``held=False``.
+    The metric is known at the records only: a run of many updates between two of them may have
+    been there earlier than this says. A single record at the target by chance does not count,
+    unless with ``held=False``.
 
     Parameters
     ----------
     history : xarray.Dataset
         From `batchlab.fit` or `batchlab.sweep`.
     target : float
-        Share of the samples classified right, between 0 and 1.
-    metric : {"train_accuracy", "val_accuracy"}
+        Of an accuracy: share of the samples classified right, between 0 and 1, reached at it or
+        above. Of a loss: nats per sample, above 0, reached at it or below.
+    metric : {"train_accuracy", "val_accuracy", "train_loss", "val_loss"}
     held : bool
-        True is the first record from which on the accuracy stays at the target or above to the
+        True is the first record from which on the metric stays at the target or better to the
         end; False the first record at which it is there at all.
 
     Returns
@@ -45,8 +47,9 @@ def time_to_target(
 
     Raises
     ------
-    ValueError
-        If `target` is not between 0 and 1, or `metric` is another.
+    TypeError, ValueError
+        If `target` is not between 0 and 1 for an accuracy, or positive and finite for a loss, or
+        `metric` is another.
 
     Examples
     --------
@@ -55,11 +58,11 @@ def time_to_target(
     >>> bl.time_to_target(history, 0.75)["update"].sizes
     Frozen({'replicate': 3})
     """
-    _check_target(target)
-    choice("metric", metric, ACCURACIES)
+    check_target(target, metric)
     record = record_dimension(history)
     alive = finite(history)
-    reached = (history[metric].reset_coords(drop=True) >= target - ROUNDING).transpose(*alive.dims)
+    values = history[metric].reset_coords(drop=True).transpose(*alive.dims)
+    reached = values >= target - ROUNDING if metric in ACCURACIES else values <= target
     # Accuracies stay finite where the losses do not: nothing counts from there on.
     counts = reached & alive.copy(data=np.logical_and.accumulate(alive.to_numpy(), axis=-1))
     if held:
@@ -98,7 +101,7 @@ def first_reached(histories: dict[str, xr.Dataset], target: float) -> pd.DataFra
     ValueError
         If the target is not between 0 and 1.
     """
-    _check_target(target)
+    check_target(target, "val_accuracy")
     rows = {}
     for name, history in histories.items():
         times = time_to_target(history, target, held=False)
@@ -110,6 +113,16 @@ def first_reached(histories: dict[str, xr.Dataset], target: float) -> pd.DataFra
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis(f"test accuracy {target:g}")
 
 
-def _check_target(target: float) -> None:
-    if not isinstance(target, numbers.Real) or not 0 < target < 1:
+def check_target(target: object, metric: object) -> None:
+    """Refuse what is no target of a metric.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the metric is not one of `TARGET_METRICS`, or the target none of its values.
+    """
+    choice("metric", metric, TARGET_METRICS)
+    if metric not in ACCURACIES:
+        positive_number("target", target)
+    elif not isinstance(target, numbers.Real) or not 0 < target < 1:
         raise ValueError(f"target: expected an accuracy between 0 and 1, received {shown(target)}.")

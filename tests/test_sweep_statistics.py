@@ -266,9 +266,9 @@ def test_a_target_that_is_no_accuracy(study, target):
         bl.first_reached({}, target)
 
 
-def test_a_target_for_a_loss(study):
+def test_a_target_for_what_is_no_metric_after_an_epoch(study):
     with pytest.raises(ValueError, match=r"^metric: expected one of 'train_accuracy', 'val_acc"):
-        bl.time_to_target(study, 0.5, metric="val_loss")
+        bl.time_to_target(study, 0.5, metric="loss")
 
 
 # Paired differences
