@@ -57,9 +57,9 @@ test: environment ## Run all that guards the project: ruff, the unit tests, nbva
 	@echo '== 2/4 ruff: format'
 	@$(PYTHON) -m ruff format --check .
 	@echo '== 3/4 unit tests'
-	@$(PYTHON) -m pytest tests
+	@$(PYTHON) -m pytest --numprocesses=auto --dist=loadfile tests
 	@echo '== 4/4 nbval: every stored output of every notebook comes out again'
-	@$(PYTHON) -m pytest --nbval --nbval-cell-timeout=300 notebooks
+	@$(PYTHON) -m pytest --numprocesses=auto --dist=loadscope --nbval --nbval-cell-timeout=600 notebooks
 	@echo '== all passed'
 
 lab: environment ## Open JupyterLab on the notebooks

@@ -357,6 +357,15 @@ def test_time_to_target_has_a_panel_for_each_budget(reaching):
     np.testing.assert_allclose(first[1], [25 / 6, 2.5, np.nan, 2, 6])
 
 
+def test_time_to_a_loss_is_drawn_too(reaching):
+    (ax,) = bl.plot_time_to_target(
+        reaching, 0.999, metric="val_loss", held=False, budgets=["epoch"]
+    )
+    assert ax.figure.legends[0].get_title().get_text() == "test set, loss 0.999 first reached"
+    times = bl.time_to_target(reaching, 0.999, metric="val_loss", held=False)["epoch"]
+    np.testing.assert_allclose(intervals(ax)[1], times.mean("replicate"))
+
+
 def test_who_does_not_hold_the_target_is_told(reaching):
     ax = bl.plot_time_to_target(reaching, 0.8, budgets=["epoch"])[0]
     assert sorted((text.get_text(), text.xy[0]) for text in ax.texts) == [
