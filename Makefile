@@ -59,7 +59,7 @@ test: environment ## Run all that guards the project: ruff, the unit tests, nbva
 	@echo '== 3/4 unit tests'
 	@$(PYTHON) -m pytest --numprocesses=auto --dist=loadfile tests
 	@echo '== 4/4 nbval: every stored output of every notebook comes out again'
-	@$(PYTHON) -m pytest --numprocesses=auto --dist=loadscope --nbval --nbval-cell-timeout=600 notebooks
+	@$(PYTHON) -m pytest --nbval --nbval-cell-timeout=300 notebooks
 	@echo '== all passed'
 
 lab: environment ## Open JupyterLab on the notebooks

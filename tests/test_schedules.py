@@ -38,14 +38,16 @@ def grown(small):
 # Against Keras
 
 
-@pytest.mark.parametrize("schedule", [grows, shrinks])
 @pytest.mark.parametrize(
-    "make_optimizer",
+    ("schedule", "make_optimizer"),
     [
-        lambda: keras.optimizers.SGD(0.01, momentum=0.9),
-        lambda: keras.optimizers.Adam(0.01),
-        lambda: keras.optimizers.SGD(
-            keras.optimizers.schedules.PiecewiseConstantDecay([10, 20], [0.05, 0.02, 0.01])
+        (shrinks, lambda: keras.optimizers.SGD(0.01, momentum=0.9)),
+        (shrinks, lambda: keras.optimizers.Adam(0.01)),
+        (
+            grows,
+            lambda: keras.optimizers.SGD(
+                keras.optimizers.schedules.PiecewiseConstantDecay([10, 20], [0.05, 0.02, 0.01])
+            ),
         ),
     ],
     ids=["momentum", "Adam", "rate decays too"],
