@@ -16,6 +16,8 @@ SETTINGS  := $(PARAMS:%=notebooks/params/%.yaml)
 RESULTS   := $(OUTPUTS)$(PARAMS:%=/%)
 EXECUTED  := $(NOTEBOOKS:notebooks/%=$(RESULTS)/%)
 KNOWN     := $(patsubst notebooks/params/%.yaml,%,$(sort $(wildcard notebooks/params/*.yaml)))
+# Tests that kill processes and look at the clock: nothing else runs beside them.
+ALONE     := tests/test_execution.py tests/test_parallel.py tests/test_progress.py
 COMMA     := ,
 SPACE     := $(subst ,, )
 LISTED    := $(subst $(SPACE),$(COMMA) ,$(KNOWN))
@@ -57,7 +59,8 @@ test: environment ## Run all that guards the project: ruff, the unit tests, nbva
 	@echo '== 2/4 ruff: format'
 	@$(PYTHON) -m ruff format --check .
 	@echo '== 3/4 unit tests'
-	@$(PYTHON) -m pytest --numprocesses=auto --dist=loadfile tests
+	@$(PYTHON) -m pytest --numprocesses=auto --dist=loadfile $(ALONE:%=--ignore=%) tests
+	@$(PYTHON) -m pytest $(ALONE)
 	@echo '== 4/4 nbval: every stored output of every notebook comes out again'
 	@$(PYTHON) -m pytest --nbval --nbval-cell-timeout=300 notebooks
 	@echo '== all passed'

@@ -1,6 +1,7 @@
 """Sweeps in other processes: the same numbers, and nothing lost when processes die."""
 
 import os
+import re
 import random
 import signal
 import subprocess
@@ -366,7 +367,9 @@ def test_an_interrupted_sweep_ends_soon_and_keeps_finished_cells(
     finally:
         process.kill()
     assert process.returncode == 3, errors
-    assert "Traceback" not in errors
+    # joblib tells of a worker that was interrupted in joblib's own bookkeeping.
+    of_joblib = r"Process LokyProcess-\d+:\nTraceback.*?\nKeyboardInterrupt\n"
+    assert "Traceback" not in re.sub(of_joblib, "", errors, flags=re.DOTALL)
     _, alive = psutil.wait_procs(workers, timeout=10)
     assert alive == []
     kept = set(cells_in(tmp_path))
