@@ -1,8 +1,8 @@
 """Sweeps in other processes: the same numbers, and nothing lost when processes die."""
 
 import os
-import re
 import random
+import re
 import signal
 import subprocess
 import sys
