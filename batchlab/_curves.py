@@ -125,16 +125,7 @@ def draw_points(
     found = over_replicates(values)
     mean = found["mean"].to_numpy()
     color, marker = cycled(COLORS, place), cycled(MARKERS, place)
-    ax.errorbar(
-        along,
-        mean,
-        error_bars(mean, found["low"], found["high"]),
-        color=color,
-        linestyle=cycled(LINE_STYLES, place),
-        marker=marker,
-        capsize=3,
-        label=label,
-    )
+    draw_intervals(ax, along, Interval(mean, found["low"], found["high"]), label, place)
     if hollow.any():
         ax.plot(
             along[hollow],
@@ -145,6 +136,20 @@ def draw_points(
             zorder=3,
         )
     return found
+
+
+def draw_intervals(ax: Axes, along: np.ndarray, interval: Interval, label: str, place: int) -> None:
+    """Draw means with their intervals, in the colour, line style and marker of a place."""
+    ax.errorbar(
+        along,
+        interval.mean,
+        error_bars(*interval),
+        color=cycled(COLORS, place),
+        linestyle=cycled(LINE_STYLES, place),
+        marker=cycled(MARKERS, place),
+        capsize=3,
+        label=label,
+    )
 
 
 def mark(ax: Axes, along: np.ndarray, height: float, marker: str, place: int) -> None:

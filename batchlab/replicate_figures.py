@@ -9,10 +9,10 @@ from matplotlib.axes import Axes
 
 from batchlab._axes import named, scale
 from batchlab._checks import shown
-from batchlab._curves import METRIC_LABELS, PART_LABELS, draw_ceiling
-from batchlab._style import COLORS, LINE_STYLES, MARKERS, axes_or_new, cycled
+from batchlab._curves import METRIC_LABELS, PART_LABELS, draw_ceiling, draw_intervals
+from batchlab._style import axes_or_new
 from batchlab.data import Problem, check_problem
-from batchlab.intervals import error_bars
+from batchlab.intervals import Interval
 from batchlab.variance import ORIGINS
 
 ORIGIN_LABELS = {
@@ -121,13 +121,5 @@ def _draw(
 ) -> None:
     """Draw a line with error bars, a little aside of the others, which would hide them."""
     aside = 2.0 ** (0.08 * (place - (apart - 1) / 2))
-    ax.errorbar(
-        rows.index.to_numpy() * aside,
-        rows[mean],
-        error_bars(rows[mean], rows[low], rows[high]),
-        color=cycled(COLORS, place),
-        linestyle=cycled(LINE_STYLES, place),
-        marker=cycled(MARKERS, place),
-        capsize=3,
-        label=label,
-    )
+    interval = Interval(rows[mean], rows[low], rows[high])
+    draw_intervals(ax, rows.index.to_numpy() * aside, interval, label, place)
