@@ -5,9 +5,10 @@ import hashlib
 import io
 import json
 import os
+import platform
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 
@@ -39,6 +40,23 @@ _ENGINE = (
     "replicate",
     "shuffling",
     "workers",
+)
+# And what decides the numbers of the measurements that are made of histories.
+_MEASURED = (
+    *_ENGINE,
+    "data",
+    "datasets",
+    "distributions",
+    "evaluation",
+    "memory",
+    "memory_graph",
+    "memory_models",
+    "memory_peak",
+    "models",
+    "separability",
+    "targets",
+    "dynamics",
+    "evidence",
 )
 
 
@@ -201,8 +219,44 @@ class Keys:
 
 def engine_digest() -> str:
     """Return a digest of the modules that decide the numbers of a history."""
+    return _digest_of_modules(_ENGINE)
+
+
+def measurement_key(made_of: Mapping[str, object], *, machine: bool = False) -> str:
+    """Return the key of something measured with this version of the library.
+
+    Parameters
+    ----------
+    made_of : mapping of str to values that JSON knows
+        What tells it from other measurements.
+    machine : bool
+        Whether it is to be found again on this machine only.
+
+    Returns
+    -------
+    str
+    """
+    about = {
+        **made_of,
+        "library": _digest_of_modules(_MEASURED),
+        "versions": version_attributes(),
+        "epsilon": keras.config.epsilon(),
+    }
+    if machine:
+        about["machine"] = [platform.node(), platform.machine(), os.cpu_count()]
+    return _digest(json.dumps(about, sort_keys=True).encode())
+
+
+def _digest_of_modules(names: Sequence[str]) -> str:
+    """Return a digest of modules of this library, or of all those of a package of it."""
     here = resources.files("batchlab")
-    return _digest(*((here / f"{name}.py").read_bytes() for name in _ENGINE))
+    files = (
+        sorted((here / name).iterdir(), key=str)
+        if (here / name).is_dir()
+        else [here / f"{name}.py"]
+        for name in names
+    )
+    return _digest(*(file.read_bytes() for each in files for file in each if file.is_file()))
 
 
 def _digest(*parts: bytes) -> str:

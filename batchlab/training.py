@@ -1,5 +1,6 @@
 """`fit`: train replicates of a Keras model and return their histories."""
 
+import os
 from collections.abc import Sequence
 
 import xarray as xr
@@ -11,6 +12,7 @@ from batchlab.optimizers import settings_of
 from batchlab.prepared import Training
 from batchlab.replicas import Build
 from batchlab.settings import checked_settings
+from batchlab.sweeps import sweep
 
 
 def fit(
@@ -30,6 +32,7 @@ def fit(
     keep_weights: str = "final",
     device: str | None = None,
     threads: int | None = None,
+    store: str | os.PathLike[str] | None = None,
     progress: bool | None = None,
 ) -> xr.Dataset:
     """Train replicates of a Keras classification model that differ only in their seed.
@@ -77,6 +80,9 @@ def fit(
     threads : int or None
         How many groups of replicates are trained side by side; None is one for each core that
         this process may use, or one on a GPU.
+    store : path or None
+        A folder that keeps the history, and from which the same history is taken later, also as a
+        cell of a `sweep`, and the reverse; see there.
     progress : bool or None
         None shows progress where somebody watches: in a terminal or an open notebook.
 
@@ -118,6 +124,27 @@ def fit(
     >>> history["val_accuracy"].shape
     (3, 5)
     """
+    if store is not None:
+        study = sweep(
+            build,
+            problem,
+            batch_size=batch_size,
+            epochs=epochs,
+            updates=updates,
+            records=records,
+            optimizer=optimizer,
+            loss=loss,
+            replicates=replicates,
+            seed=seed,
+            weight_seeds=weight_seeds,
+            order_seeds=order_seeds,
+            keep_weights=keep_weights,
+            device=device,
+            threads=threads,
+            store=store,
+            progress=progress,
+        )
+        return _history_of(study)
     run = checked_settings(
         problem,
         batch_size=batch_size,
@@ -135,3 +162,11 @@ def fit(
     training = Training(build, problem, run, settings_of(optimizer), loss)
     starts = training.ready(show_progress=progress)
     return training.train(starts, show_progress=progress)
+
+
+def _history_of(study: xr.Dataset) -> xr.Dataset:
+    """Return a sweep of one cell as the history that it is."""
+    seconds = {name: study[name].item() for name in ("compile_seconds", "training_seconds")}
+    history = study.drop_vars(seconds).assign_attrs(seconds)
+    del history.attrs["held"]
+    return history

@@ -1,40 +1,57 @@
 """Fixtures and the oracle: Keras's own fit on the same weights and orders."""
 
+import itertools
+
 import matplotlib
 import numpy as np
 import pytest
 
 import batchlab as bl
-from batchlab._tensorflow import floatx, keras
+from batchlab._tensorflow import floatx, keras, tf
 
 matplotlib.use("Agg")
 
 KERAS_METRICS = ("loss", "accuracy", "val_loss", "val_accuracy")
 
 
-def keras_history(build, problem, *, make_optimizer, batch_size, epochs, seed=0):
+def keras_history(build, problem, *, make_optimizer, batch_size, epochs, seed=0, updates_a_call=1):
     """Return what keras.Model.fit reports for each epoch, and the trained model.
 
-    `batch_size` may be a function of the epoch.
+    `batch_size` may be a function of the epoch: each stretch of epochs of one size is a fit.
+    `updates_a_call` is Keras's `steps_per_execution`.
     """
     sizes = [batch_size(epoch) if callable(batch_size) else batch_size for epoch in range(epochs)]
     with floatx("float64"):
         keras.utils.set_random_seed(seed)
         model = build(problem)
-        model.compile(make_optimizer(), "sparse_categorical_crossentropy", metrics=["accuracy"])
+        model.compile(
+            make_optimizer(),
+            "sparse_categorical_crossentropy",
+            metrics=["accuracy"],
+            steps_per_execution=updates_a_call,
+        )
         orders = bl.shuffle_orders(problem.n_train, epochs, seed=seed, replicate=0)
-        rows = [
-            model.fit(
-                problem.x_train[order],
-                problem.y_train[order],
-                batch_size=size,
+        parts = []
+        for size, stretch in itertools.groupby(range(epochs), sizes.__getitem__):
+            own = orders[list(stretch)]
+            history = model.fit(
+                batches(problem.x_train[own], problem.y_train[own], size),
+                steps_per_epoch=-(-problem.n_train // size),
+                epochs=len(own),
                 validation_data=(problem.x_test, problem.y_test),
+                validation_batch_size=size,
                 shuffle=False,
                 verbose=0,
             ).history
-            for order, size in zip(orders, sizes, strict=True)
-        ]
-    return {name: np.array([row[name][0] for row in rows]) for name in KERAS_METRICS}, model
+            assert {len(values) for values in history.values()} == {len(own)}
+            parts.append(history)
+    return {name: np.concatenate([part[name] for part in parts]) for name in KERAS_METRICS}, model
+
+
+def batches(x, y, size):
+    """Return the batches of several epochs, the axis in front, in order; none spans two."""
+    of_one = tf.data.Dataset.from_tensor_slices
+    return of_one((x, y)).flat_map(lambda *epoch: of_one(epoch).batch(size))
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,12 @@ optimizers, layers = keras.optimizers, keras.layers
 
 def assert_equal_to_keras(build, problem, make_optimizer, batch_size, **settings):
     expected, model = keras_history(
-        build, problem, make_optimizer=make_optimizer, batch_size=batch_size, epochs=EPOCHS
+        build,
+        problem,
+        make_optimizer=make_optimizer,
+        batch_size=batch_size,
+        epochs=EPOCHS,
+        updates_a_call=10 if batch_size == 1 else 1,
     )
     history = bl.fit(
         build, problem, batch_size=batch_size, epochs=EPOCHS, optimizer=make_optimizer(), **settings
