@@ -55,6 +55,7 @@ from .maps import plot_decision_boundary as plot_decision_boundary
 from .maps import plot_problem as plot_problem
 from .memory import largest_batch as largest_batch
 from .memory import memory_needed as memory_needed
+from .memory_models import blank_problem as blank_problem
 from .memory_models import convnet as convnet
 from .memory_peak import measured_peak as measured_peak
 from .models import mlp as mlp

@@ -165,7 +165,7 @@ def reasons(judged: Sequence[Judged], *, figure: str) -> str:
     """
     told = [
         f"{each.claim.id} ({each.claim.source}) {each.claim.statement}\n"
-        f"{each.verdict}. {each.claim.why}"
+        f"{_TOLD[each.verdict]}. {each.claim.why}"
         for each in judged
         if each.claim.figure == figure and each.verdict in (CONTRADICTED, CONDITIONAL)
     ]

@@ -56,7 +56,10 @@ _MEASURED = (
     "separability",
     "targets",
     "dynamics",
-    "evidence",
+    "evidence/keras_runs",
+    "evidence/machine",
+    "evidence/survey",
+    "evidence/trained",
 )
 
 

@@ -9,7 +9,7 @@ import nbformat
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
 FIGURE = ROOT / "notebooks" / "flavours.png"
-MARKS = "<!-- results: written by `make outputs` -->\n", "<!-- end of results -->\n"
+WRITTEN = "<!-- {}: written by `make outputs` -->\n", "<!-- end of {} -->\n"
 
 # Notebook, the row in its table of test accuracies, batch size, rate, published test accuracy.
 ROWS = (
@@ -58,11 +58,20 @@ def results():
     return "\n".join(lines) + "\n"
 
 
+def ledger():
+    """Return the README's summary of the ledger, as notebook 11 printed it."""
+    (output,) = outputs("11-claims", "bl.summary(judged)")
+    return "\n" + output.text
+
+
 def with_results(text):
-    """Return the README's text with the table between its marks replaced."""
-    before, _, rest = text.partition(MARKS[0])
-    _, _, after = rest.partition(MARKS[1])
-    return before + MARKS[0] + results() + MARKS[1] + after
+    """Return the README's text with what is between its marks replaced."""
+    for name, written in (("results", results()), ("ledger", ledger())):
+        begin, end = (mark.format(name) for mark in WRITTEN)
+        before, _, rest = text.partition(begin)
+        _, _, after = rest.partition(end)
+        text = before + begin + written + end + after
+    return text
 
 
 if __name__ == "__main__":

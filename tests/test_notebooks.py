@@ -53,6 +53,8 @@ OVERRIDES = {
     "split_epochs": 2,
     "starts": 2,
     "members": [1],
+    "claims": [9, 11, 45, 48],
+    "store": "",
 }
 
 

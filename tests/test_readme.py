@@ -13,6 +13,28 @@ def test_results_are_those_of_the_notebooks():
     assert readme.with_results(text) == text
 
 
+def test_the_summary_of_the_ledger_is_that_of_the_notebook():
+    text = readme.README.read_text(encoding="utf-8")
+    assert readme.ledger() in text
+    count, *_, fifth = readme.ledger().strip().splitlines()
+    numbers = re.fullmatch(
+        r"Of (\d+) claims (\d+) are reproduced, (\d+) hold only under conditions or in part, "
+        r"(\d+) are contradicted, and (\d+) cannot be decided here\.",
+        count,
+    )
+    claims, *verdicts = map(int, numbers.groups())
+    assert claims == sum(verdicts) == len(bl.CLAIMS)
+    assert re.match(r"5\. \*.*\* \(.*, claim \d+\) ", fifth)
+
+
+def test_a_changed_verdict_would_be_noticed():
+    text = readme.README.read_text(encoding="utf-8")
+    (reproduced,) = re.findall(r"claims (\d+) are reproduced", text)
+    changed = text.replace(f"claims {reproduced} are reproduced", "claims 52 are reproduced")
+    assert changed != text
+    assert readme.with_results(changed) == text
+
+
 def test_figure_is_that_of_the_notebook():
     assert readme.FIGURE.read_bytes() == readme.stored_figure()
 
@@ -45,7 +67,10 @@ def test_the_examples_run(tmp_path, monkeypatch):
     exec(code, names)
     assert set(names["table"].index) == {"train_accuracy", "val_accuracy", "train_loss", "val_loss"}
     assert isinstance(names["model"], bl.keras.Model)
-    assert names["study"].sizes["batch_size"] == len(list((tmp_path / "sweeps").iterdir())) == 4
+    assert names["study"].sizes["batch_size"] == 4
+    assert len(list((tmp_path / "sweeps").iterdir())) == 5  # a file a panel, and what was counted
+    assert names["needed"].loc[64, "total"] < 8e9 and names["largest"] > 64
+    assert names["ledger"]["verdict"].tolist() == ["reproduced", "contradicted"]
     assert names["split"].index.tolist() == ["weights", "order", "both"]
     assert names["norms"]["norm"].sizes["batch_size"] == 3
     assert names["sharpness"].sizes["epoch"] == 2

@@ -328,6 +328,61 @@ def test_the_engine_is_all_modules_that_a_training_imports():
     assert found | {"prepared"} == set(store_module._ENGINE) | without_effect_on_numbers
 
 
+def test_a_measurement_is_kept_for_the_modules_that_decide_its_numbers():
+    """All that the experiments import is in their key, or cannot move a number."""
+    without_effect_on_numbers = {
+        *("_arrays", "_checks", "_version", "identity", "progress", "settings"),  # as above
+        *("choices", "grid", "running", "studies", "sweeps", "records", "store"),  # of sweeps
+        *("evidence/laboratory", "intervals"),
+    }
+    package = resources.files("batchlab")
+    left = [f"evidence/{name}" for name in ("keras_runs", "machine", "survey", "trained")]
+    found = set(left)
+    while left:
+        source = (package / f"{left.pop()}.py").read_text()
+        names = re.findall(r"^ *from batchlab\.([\w.]+) import", source, re.MULTILINE)
+        imported = {name.replace(".", "/") for name in names if not name.startswith("dynamics")}
+        left += imported - found
+        found |= imported
+    kept = {name for name in store_module._MEASURED if name != "dynamics"}
+    assert found == kept | without_effect_on_numbers
+
+
+@pytest.mark.parametrize("module", ["evidence/trained", "dynamics/noise", "memory"])
+def test_a_change_of_these_is_another_measurement(tmp_path, monkeypatch, module):
+    shutil.copytree(resources.files("batchlab"), tmp_path / "batchlab")
+    monkeypatch.setattr(store_module.resources, "files", lambda name: tmp_path / name)
+    before = store_module.measurement_key({"experiment": "a"})
+    assert store_module.measurement_key({"experiment": "a"}) == before
+    assert store_module.measurement_key({"experiment": "b"}) != before
+    with open(tmp_path / "batchlab" / f"{module}.py", "a") as source:
+        source.write("\n")
+    assert store_module.measurement_key({"experiment": "a"}) != before
+
+
+def test_fit_finds_what_a_sweep_has_kept_and_the_reverse(small, tmp_path, trained):
+    settings = {"epochs": 3, "replicates": 2, "seed": 4}
+    alone = bl.fit(bl.mlp, small, batch_size=16, keep_weights="none", **settings)
+    kept = {**settings, "store": tmp_path}
+    study = bl.sweep(bl.mlp, small, batch_size=[8, 16], **kept)
+    before = len(trained)
+    found = bl.fit(bl.mlp, small, batch_size=16, keep_weights="none", **kept)
+    bl.fit(bl.mlp, small, batch_size=32, keep_weights="none", **kept)
+    assert len(trained) == before + 1
+    bl.sweep(bl.mlp, small, batch_size=[8, 16, 32], **kept)
+    assert len(trained) == before + 1
+    seconds = ["compile_seconds", "training_seconds"]
+    assert found.attrs.keys() == alone.attrs.keys()
+    xr.testing.assert_identical(
+        found.drop_attrs(deep=False).drop_vars(seconds, errors="ignore"),
+        alone.drop_attrs(deep=False),
+    )
+    assert {name: found.attrs[name] for name in set(found.attrs) - set(seconds)} == {
+        name: alone.attrs[name] for name in set(alone.attrs) - set(seconds)
+    }
+    np.testing.assert_array_equal(found["val_loss"], study["val_loss"].sel(batch_size=16))
+
+
 def test_threads_and_processes_are_not_part_of_a_cell(small, folder, trained):
     rates_study(small, store=folder, threads=3)
     rates_study(small, store=folder, n_jobs=1)
