@@ -62,7 +62,7 @@ test: environment ## Run all that guards the project: ruff, the unit tests, nbva
 	@$(PYTHON) -m pytest --numprocesses=auto --dist=loadfile $(ALONE:%=--ignore=%) tests
 	@$(PYTHON) -m pytest $(ALONE)
 	@echo '== 4/4 nbval: every stored output of every notebook comes out again'
-	@$(PYTHON) -m pytest --nbval --nbval-cell-timeout=300 notebooks
+	@$(PYTHON) -m pytest --nbval --nbval-cell-timeout=900 notebooks
 	@echo '== all passed'
 
 lab: environment ## Open JupyterLab on the notebooks
@@ -80,7 +80,7 @@ environment: $(INSTALLED) ## Make .venv with the pinned versions, if it is missi
 
 outputs: environment ## For maintainers: execute the notebooks in place, to store fresh outputs
 	@$(PYTHON) -m jupyter nbconvert --to notebook --execute \
-		--inplace --ExecutePreprocessor.timeout=300 \
+		--inplace --ExecutePreprocessor.timeout=900 \
 		--ExecutePreprocessor.extra_arguments=--log-level=CRITICAL \
 		--ExecutePreprocessor.record_timing=False --ClearMetadataPreprocessor.enabled=True \
 		--ClearMetadataPreprocessor.preserve_cell_metadata_mask=tags \

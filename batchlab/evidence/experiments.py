@@ -43,8 +43,8 @@ EXPERIMENTS = {
         f"{_TUTORIALS}, 200 epochs, the same weights in {{few}} orders", trained.orders, kept=False
     ),
     "problems": Experiment(
-        "seven problems with 500 training samples, SGD with momentum 0.9 at 4 rates each, "
-        "80 epochs (digits 20), {some} replicates",
+        "seven problems with 512 training samples, SGD with momentum 0.9 at 3 or 4 rates each, "
+        "60 epochs (digits 16), {some} replicates",
         trained.several_problems,
     ),
     "rates": Experiment(
@@ -58,7 +58,7 @@ EXPERIMENTS = {
         trained.large_batches,
     ),
     "convex": Experiment(
-        "softmax regression on the tutorial's problem, SGD with momentum 0.9, 10,000 updates "
+        "softmax regression on the tutorial's problem, SGD with momentum 0.9, 5,000 updates "
         "of the full batch, {few} replicates",
         trained.convex,
     ),

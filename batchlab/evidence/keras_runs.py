@@ -55,7 +55,6 @@ class KerasRun:
     def fit(self, *, epochs: int = 1, steps_per_epoch: int | None = None) -> float:
         """Train with the test samples as validation data; return the seconds it took."""
         problem, classes = self._problem, np.eye(self._problem.n_classes)
-        gc.collect()  # so that no call pays for what the one before it left behind
         with preserved_random_state(), quiet_logging(), warnings.catch_warnings():
             # That the data ran out before the steps did, which is what is looked at.
             warnings.filterwarnings("ignore", "Your input ran out of data", UserWarning)
@@ -116,8 +115,8 @@ def epoch_seconds(runs: Sequence[KerasRun], *, rounds: int) -> np.ndarray:
         run.fit()
     # So many epochs that Keras's setting up of a call is shared by as many as in a real run.
     epochs = [int(np.clip(ENOUGH_SECONDS / run.fit(), 1, 10)) for run in runs]
-    rows = [
-        [run.fit(epochs=number) / number for run, number in zip(runs, epochs, strict=True)]
-        for _ in range(rounds)
-    ]
+    rows = []
+    for _ in range(rounds):
+        gc.collect()  # so that no run pays for what others left behind
+        rows.append([run.fit(epochs=each) / each for run, each in zip(runs, epochs, strict=True)])
     return np.array(rows)

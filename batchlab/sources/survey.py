@@ -122,7 +122,7 @@ CLAIMS = (
                 "training loss above the least possible, full batch",
                 "convex",
                 partial(measures.at, name="excess"),
-                Near(0, 1e-4),
+                Near(0, 1e-3),
             ),
         ),
         figure="convex",
@@ -140,7 +140,7 @@ CLAIMS = (
             Part(
                 "final test accuracy of the best between less that of the better of 1 and full",
                 "problems",
-                partial(choosing.lead, of=[2, 4, 8, 32, 128], over=[1, 500]),
+                partial(choosing.lead, of=[2, 4, 8, 32, 128], over=[1, 512]),
                 Above(0, matters=POINT),
             ),
         ),
@@ -178,15 +178,16 @@ CLAIMS = (
             Part(
                 "final test accuracy of the best below less that of full batch",
                 "problems",
-                partial(choosing.lead, of=[1, 2, 4, 8, 32, 128], over=500),
+                partial(choosing.lead, of=[1, 2, 4, 8, 32, 128], over=512),
                 Above(POINT),
             ),
         ),
         figure="problems",
         why=(
-            "At a shared rate full batch is behind everywhere; on the overlapping blobs, with "
-            "the rate re-tuned, it is ahead. How large is too large depends on the problem, "
-            "see notebook 08."
+            "At a shared rate full batch is behind on every problem, since it has made the "
+            "fewest updates. With the rate re-tuned it is clearly behind only on digits and "
+            "on blobs with wrong labels. How large is too large depends on the problem, see "
+            "notebook 08."
         ),
     ),
     Claim(
@@ -197,14 +198,14 @@ CLAIMS = (
             Part(
                 "final test accuracy of the best above less that of 1",
                 "problems",
-                partial(choosing.lead, of=[2, 4, 8, 32, 128, 500], over=1),
+                partial(choosing.lead, of=[2, 4, 8, 32, 128, 512], over=1),
                 Above(POINT),
             ),
         ),
         figure="problems",
         why=(
-            "At a rate that suits larger batches it does. With a rate of its own it is within "
-            "a point of the best on nearly all problems."
+            "At a rate that suits larger batches it does. With a rate of its own it is behind "
+            "by a point only where the classes overlap."
         ),
     ),
 )
