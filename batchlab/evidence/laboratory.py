@@ -82,7 +82,7 @@ class Laboratory:
     @property
     def rounds(self) -> int:
         """Rounds of a measurement of seconds."""
-        return max(self.replicates // 5, 2)
+        return max(self.replicates // 6, 2)
 
     @property
     def common(self) -> dict[str, object]:

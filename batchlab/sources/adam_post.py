@@ -73,7 +73,8 @@ CLAIMS = (
         figure="problems",
         why=(
             "Degradation at large batches is what is left when neither the rate nor the "
-            "epochs are raised with the batch. Tuned anew, on blobs, there is none at all."
+            "epochs are raised with the batch. Tuned anew, on blobs, nothing is left of it "
+            "that matters."
         ),
     ),
     Claim(

@@ -278,9 +278,9 @@ CLAIMS = (
         why=(
             "Whether smaller is better turns on the rate. At a rate that all batch sizes "
             "share, and as many epochs, small batches win by making more updates; with the "
-            "rate tuned for each the order is gone on moons and on blobs that are apart, "
-            "turned round on those that overlap, and left on digits. And 32 is within a point "
-            "of the best on some problems and not on others."
+            "rate tuned for each the order is gone on moons, turned round on clean blobs, and "
+            "left on digits. And 32 is within a point of the best on some problems and not on "
+            "others."
         ),
     ),
 )
