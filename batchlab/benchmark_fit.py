@@ -6,10 +6,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
-
 import batchlab as bl
-from batchlab._tensorflow import keras, quiet_logging
+from batchlab._tensorflow import keras
+from batchlab.evidence.keras_runs import KerasRun
 
 REPEATS = 3
 
@@ -55,31 +54,9 @@ def measure_keras(problem: bl.Problem, run: Run, epochs: int) -> Seconds:
     -------
     Seconds
     """
-    model = keras.Sequential(
-        [
-            keras.Input((2,)),
-            keras.layers.Dense(50, activation="relu", kernel_initializer="he_uniform"),
-            keras.layers.Dense(3, activation="softmax"),
-        ]
-    )
-    model.compile(run.optimizer(), loss="categorical_crossentropy", metrics=["accuracy"])
-    targets = np.eye(3)[problem.y_train], np.eye(3)[problem.y_test]
-
-    def fit(epochs: int) -> float:
-        return seconds_of(
-            lambda: model.fit(
-                problem.x_train,
-                targets[0],
-                batch_size=run.batch_size,
-                epochs=epochs,
-                validation_data=(problem.x_test, targets[1]),
-                verbose=0,
-            )
-        )
-
-    with quiet_logging():  # that several models were compiled is meant
-        first = fit(1)
-        epoch = fit(epochs) / epochs
+    fitted = KerasRun(problem, batch_size=run.batch_size, optimizer=run.optimizer())
+    first = seconds_of(fitted.fit)
+    epoch = seconds_of(lambda: fitted.fit(epochs=epochs)) / epochs
     return Seconds(first + (run.epochs - 1) * epoch, run.epochs * epoch)
 
 

@@ -8,7 +8,8 @@ import pandas as pd
 import xarray as xr
 
 from batchlab.claims import CLAIMS, Claim, Part
-from batchlab.evidence import EXPERIMENTS, Laboratory
+from batchlab.evidence.experiments import EXPERIMENTS
+from batchlab.evidence.laboratory import Laboratory
 from batchlab.progress import progress_bar
 from batchlab.verdicts import (
     CONDITIONAL,
@@ -166,7 +167,7 @@ def _label(dimension: str, value: object) -> str:
     return f"{dimension.replace('_', ' ')} {number}"
 
 
-def counts(judged: Sequence[Judged]) -> pd.DataFrame:
+def verdict_counts(judged: Sequence[Judged]) -> pd.DataFrame:
     """Return how many claims of each source came to each verdict.
 
     Parameters

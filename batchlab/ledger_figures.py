@@ -1,7 +1,4 @@
-"""Figures of the ledger: all verdicts at a glance, and measured effects beside what is claimed.
-
-Imports neither TensorFlow nor Keras.
-"""
+"""Figures of the ledger: all verdicts at a glance, and measured effects beside what is claimed."""
 
 from collections.abc import Sequence
 

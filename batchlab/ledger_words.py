@@ -6,10 +6,11 @@ from collections.abc import Iterable, Sequence
 import pandas as pd
 
 from batchlab.claims import Claim
-from batchlab.evidence import Laboratory
-from batchlab.ledger import Finding, Judged, counts, surprises
+from batchlab.evidence.laboratory import Laboratory
+from batchlab.ledger import Finding, Judged, surprises, verdict_counts
 from batchlab.verdicts import CONDITIONAL, CONTRADICTED, REPRODUCED, UNDECIDED, Effect, Published
 
+_COLUMNS = "id", "source", "claim", "measured", "on", "rule", "effect", "verdict", "because"
 LEAST_SHOWN = 1e-9  # below it, a number is the rounding of sums
 _TOLD = {CONTRADICTED: "Contradicted", CONDITIONAL: "Not always"}
 _IN_WORDS = {REPRODUCED: "holds", CONTRADICTED: "does not", UNDECIDED: "cannot be told"}
@@ -50,7 +51,7 @@ def ledger_table(judged: Sequence[Judged], laboratory: Laboratory) -> pd.DataFra
         }
         for each in judged
     ]
-    return pd.DataFrame(rows).set_index("id")
+    return pd.DataFrame(rows, columns=list(_COLUMNS)).set_index("id")
 
 
 def findings_table(judged: Sequence[Judged]) -> pd.DataFrame:
@@ -197,7 +198,7 @@ def surprises_in_words(judged: Sequence[Judged], *, number: int = 5) -> list[str
     return told
 
 
-def summary(judged: Sequence[Judged]) -> str:
+def ledger_summary(judged: Sequence[Judged]) -> str:
     """Return the ledger in a few lines: how many claims came to what, and the most surprising.
 
     Parameters
@@ -209,7 +210,7 @@ def summary(judged: Sequence[Judged]) -> str:
     str
         Markdown.
     """
-    counted = counts(judged).loc["all"]
+    counted = verdict_counts(judged).loc["all"]
     lines = [
         f"Of {len(judged)} claims {counted[REPRODUCED]} are reproduced, {counted[CONDITIONAL]} "
         f"hold only under conditions or in part, {counted[CONTRADICTED]} are contradicted, and "
@@ -244,8 +245,8 @@ def ledger_page(judged: Sequence[Judged], laboratory: Laboratory) -> str:
     )
     names = "", "claim", "measured, on which runs", "reproduced if", "effect", "verdict"
     head = "".join(f"<th>{name}</th>" for name in names)
-    style = "#ledger td, #ledger th {text-align: left; vertical-align: top}"
+    style = ".ledger td, .ledger th {text-align: left; vertical-align: top}"
     return (
-        f"<style>{style}</style><table id='ledger'><thead><tr>{head}</tr></thead>\n"
+        f"<style>{style}</style><table class='ledger'><thead><tr>{head}</tr></thead>\n"
         f"<tbody>\n{rows}</tbody></table>"
     )

@@ -60,7 +60,7 @@ def results():
 
 def ledger():
     """Return the README's summary of the ledger, as notebook 11 printed it."""
-    (output,) = outputs("11-claims", "bl.summary(judged)")
+    (output,) = outputs("11-claims", "bl.ledger_summary(judged)")
     return "\n" + output.text
 
 

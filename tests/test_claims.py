@@ -17,9 +17,10 @@ from made_up import CASES, MAKERS, REPLICATES, accuracies, noise, runs
 from studies import lose, study_of
 
 from batchlab.claims import CLAIMS, SOURCES
-from batchlab.evidence import EXPERIMENTS, Laboratory, choosing, measures, travelled
-from batchlab.evidence.laboratory import Experiment
-from batchlab.ledger import counts, judge, judge_all, surprises
+from batchlab.evidence import choosing, measures, travelled
+from batchlab.evidence.experiments import EXPERIMENTS
+from batchlab.evidence.laboratory import Experiment, Laboratory
+from batchlab.ledger import judge, judge_all, surprises, verdict_counts
 from batchlab.ledger_words import because, ledger_table
 from batchlab.verdicts import CONDITIONAL, CONTRADICTED, REPRODUCED, UNDECIDED, VERDICTS
 
@@ -432,7 +433,7 @@ def test_the_table_has_a_row_for_each_claim_and_says_all_of_it(every):
 
 
 def test_every_verdict_is_counted(every):
-    table = counts(every)
+    table = verdict_counts(every)
     assert table.columns.tolist() == list(VERDICTS)
     assert table.loc["all"].sum() == 52
     assert table.loc["all", CONDITIONAL] + table.loc["all", UNDECIDED] == len(WITH_CONDITIONS)

@@ -10,9 +10,9 @@ import pytest
 from made_up import CASES
 
 from batchlab.claims import CLAIMS, choose_claims
-from batchlab.ledger import counts, judge
+from batchlab.ledger import judge, verdict_counts
 from batchlab.ledger_figures import plot_findings, plot_ledger
-from batchlab.ledger_words import findings_table, ledger_page, reasons, summary
+from batchlab.ledger_words import findings_table, ledger_page, ledger_summary, reasons
 from batchlab.verdicts import CONTRADICTED, REPRODUCED, VERDICTS
 
 NOTEBOOK = Path(__file__).parent.parent / "notebooks" / "11-claims.ipynb"
@@ -42,7 +42,7 @@ def test_every_claim_has_a_tile_and_every_verdict_its_count(judged):
     assert len(ax.patches) == 52 and max(tiles) == 19
     assert [tick.get_text() for tick in ax.get_yticklabels()][1] == "tutorial"
     legend = " ".join(text.get_text() for text in ax.get_legend().get_texts())
-    table = counts(judged)
+    table = verdict_counts(judged)
     for verdict in VERDICTS:
         assert re.search(rf"{verdict}[^:]*: {table.loc['all', verdict]}\b", legend)
 
@@ -101,7 +101,7 @@ def test_words_are_those_of_the_findings(judged):
     assert "<script" not in page and "512 x 512" in page
     assert "44 (survey)" in reasons(judged, figure="gradients")
     assert reasons(judged, figure="none") == "Nothing is contradicted here."
-    assert summary(judged).startswith("Of 52 claims 17 are reproduced, 0 hold only")
+    assert ledger_summary(judged).startswith("Of 52 claims 17 are reproduced, 0 hold only")
 
 
 class _Runs:
@@ -109,6 +109,11 @@ class _Runs:
 
     def runs(self, name):
         return f"runs of {name} & <others>"
+
+
+def test_of_no_claims_there_is_an_empty_table():
+    assert ledger_page([], _Runs()).count("<tr>") == 1
+    assert len(findings_table([])) == 0
 
 
 def test_claims_are_chosen_by_their_ids():

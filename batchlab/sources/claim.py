@@ -19,7 +19,7 @@ class Part:
     measured : str
         Which quantity, in words.
     experiment : str
-        On which runs: a name in `batchlab.evidence.EXPERIMENTS`.
+        On which runs: a name in `batchlab.evidence.experiments.EXPERIMENTS`.
     measure : callable
         The experiment's result -> DataArray; its dimensions beside `replicate` are conditions,
         each judged by itself.
