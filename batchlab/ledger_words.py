@@ -10,7 +10,18 @@ from batchlab.evidence.laboratory import Laboratory
 from batchlab.ledger import Finding, Judged, surprises, verdict_counts
 from batchlab.verdicts import CONDITIONAL, CONTRADICTED, REPRODUCED, UNDECIDED, Effect, Published
 
-_COLUMNS = "id", "source", "claim", "measured", "on", "rule", "effect", "verdict", "because"
+_COLUMNS = (
+    "id",
+    "source",
+    "claim",
+    "measured",
+    "on",
+    "rule",
+    "published",
+    "effect",
+    "verdict",
+    "because",
+)
 LEAST_SHOWN = 1e-9  # below it, a number is the rounding of sums
 _TOLD = {CONTRADICTED: "Contradicted", CONDITIONAL: "Not always"}
 _IN_WORDS = {REPRODUCED: "holds", CONTRADICTED: "does not", UNDECIDED: "cannot be told"}
@@ -29,29 +40,31 @@ def ledger_table(judged: Sequence[Judged], laboratory: Laboratory) -> pd.DataFra
     -------
     pandas.DataFrame
         By `id`; columns `source`, `claim`, `measured` (which quantity), `on` (which runs), `rule`
-        (what must be so for the claim to be reproduced), `effect` (the mean with its 95 % interval,
-        for published numbers the central 95 % of the replicates; under several conditions the
-        lowest and the highest), `verdict` and `because`. Several parts are numbered.
+        (what must be so for the claim to be reproduced), `published` (the figures, where there are
+        any), `effect` (the mean with its 95 % interval, for published numbers the central 95 % of
+        the replicates; under several conditions the lowest and the highest), `verdict` and
+        `because`. Several parts are numbered.
     """
-    rows = [
-        {
-            "id": each.claim.id,
-            "source": each.claim.source,
-            "claim": each.claim.statement,
-            "measured": _numbered(part.measured for part in each.claim.parts),
-            "on": "; ".join(
-                dict.fromkeys(laboratory.runs(part.experiment) for part in each.claim.parts)
-            ),
-            "rule": _numbered(dict.fromkeys(str(part.rule) for part in each.claim.parts))
-            if len({str(part.rule) for part in each.claim.parts}) == 1
-            else _numbered(str(part.rule) for part in each.claim.parts),
-            "effect": _numbered(_effect(each, place) for place in range(len(each.claim.parts))),
-            "verdict": each.verdict,
-            "because": because(each),
-        }
-        for each in judged
-    ]
+    rows = [_row(each, laboratory) for each in judged]
     return pd.DataFrame(rows, columns=list(_COLUMNS)).set_index("id")
+
+
+def _row(judged: Judged, laboratory: Laboratory) -> dict[str, object]:
+    claim = judged.claim
+    rules = [str(part.rule) for part in claim.parts]
+    published = [part.rule.number for part in claim.parts if isinstance(part.rule, Published)]
+    return {
+        "id": claim.id,
+        "source": claim.source,
+        "claim": claim.statement,
+        "measured": _numbered(part.measured for part in claim.parts),
+        "on": "; ".join(dict.fromkeys(laboratory.runs(part.experiment) for part in claim.parts)),
+        "rule": rules[0] if len(set(rules)) == 1 else _numbered(rules),
+        "published": ", ".join(published),
+        "effect": _numbered(_effect(judged, place) for place in range(len(rules))),
+        "verdict": judged.verdict,
+        "because": because(judged),
+    }
 
 
 def findings_table(judged: Sequence[Judged]) -> pd.DataFrame:
@@ -240,10 +253,19 @@ def ledger_page(judged: Sequence[Judged], laboratory: Laboratory) -> str:
     rows = "".join(
         f"<tr><td>{number}</td><td>{row.claim}<br><small>{row.source}</small></td>"
         f"<td>{row.measured}<br><small>{row.on}</small></td><td>{row.rule}</td>"
-        f"<td>{row.effect}</td><td><b>{row.verdict}</b><br>{row.because}</td></tr>\n"
+        f"<td>{row.published or '–'}</td><td>{row.effect}</td>"
+        f"<td><b>{row.verdict}</b><br>{row.because}</td></tr>\n"
         for number, row in table.iterrows()
     )
-    names = "", "claim", "measured, on which runs", "reproduced if", "effect", "verdict"
+    names = (
+        "",
+        "claim",
+        "measured, on which runs",
+        "reproduced if",
+        "published",
+        "effect",
+        "verdict",
+    )
     head = "".join(f"<th>{name}</th>" for name in names)
     style = ".ledger td, .ledger th {text-align: left; vertical-align: top}"
     return (

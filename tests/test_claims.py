@@ -422,9 +422,10 @@ def test_the_table_has_a_row_for_each_claim_and_says_all_of_it(every):
     table = ledger_table(every, Laboratory(EXPERIMENTS))
     assert table.index.name == "id"
     assert table.index.tolist() == list(range(1, 53))
-    columns = ["source", "claim", "measured", "on", "rule", "effect", "verdict", "because"]
-    assert table.columns.tolist() == columns
-    filled = table[columns[:-1]]
+    columns = ["source", "claim", "measured", "on", "rule", "effect", "verdict"]
+    assert set(table.columns) == {*columns, "published", "because"}
+    filled = table[columns]
+    assert table.loc[[17, 23, 45], "published"].tolist() == ["0.816, 0.830", "0.832, 0.812", ""]
     assert (filled.map(len) > 0).all(axis=None)
     assert not filled.map(lambda text: bool(re.search(r"nan|\{|\}", text))).any(axis=None)
     reasoned = table["verdict"].isin([CONDITIONAL, UNDECIDED])
