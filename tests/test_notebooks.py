@@ -259,6 +259,7 @@ def test_a_notebook_runs_with_the_settings_of_a_source(source, stem, tmp_path):
     path = ROOT / "notebooks" / f"{stem}.ipynb"
     values = parameters_from(ROOT / "notebooks" / "params" / f"{source}.yaml", path)
     short = {"epochs": 8, "replicates": 2, "random_states": [2, 7], "problem_replicates": 2}
+    short["store"] = ""
     parameters = values | {name: short[name] for name in short.keys() & declared(path).keys()}
     executed = nbformat.read(execute(path, tmp_path, parameters), as_version=4)
     outputs = [output for cell in executed.cells for output in cell.get("outputs", [])]
