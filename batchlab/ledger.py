@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import pandas as pd
 import xarray as xr
@@ -208,11 +209,10 @@ def surprises(judged: Sequence[Judged], *, number: int = 5) -> list[tuple[Judged
     ranked = []
     for each in judged:
         if each.verdict in (CONTRADICTED, CONDITIONAL) and not each.on_this_machine:
-            distances = {_distance(each, finding): finding for finding in each.findings}
-            furthest = max(distances)
-            if furthest > 0:
-                order = each.verdict == CONTRADICTED, furthest
-                ranked.append((order, each, distances[furthest]))
+            furthest = max(each.findings, key=partial(_distance, each))
+            distance = _distance(each, furthest)
+            if distance > 0:
+                ranked.append(((each.verdict == CONTRADICTED, distance), each, furthest))
     ranked.sort(key=lambda row: row[0], reverse=True)
     return [(each, finding) for _, each, finding in ranked[:number]]
 

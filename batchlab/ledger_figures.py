@@ -18,6 +18,8 @@ _LOOKS = {
     CONTRADICTED: (COLORS[1], "X", "white"),
     UNDECIDED: ("lightgray", "D", "black"),
 }
+# Said by a tile to those who do not see its colour.
+_SIGNS = {REPRODUCED: "", CONDITIONAL: "~", CONTRADICTED: "×", UNDECIDED: "?"}
 _CLAIMED = "#009E7333"
 
 
@@ -39,7 +41,8 @@ def plot_ledger(judged: Sequence[Judged], *, ax: Axes | None = None) -> Axes:
     ValueError
         If there are no claims.
     """
-    _check_some(judged)
+    if not judged:
+        raise ValueError("judged: expected at least one claim, received none.")
     sources = list(dict.fromkeys(each.claim.source for each in judged))
     rows = {name: [each for each in judged if each.claim.source == name] for name in sources}
     widest = max(map(len, rows.values()))
@@ -50,19 +53,16 @@ def plot_ledger(judged: Sequence[Judged], *, ax: Axes | None = None) -> Axes:
         for column, each in enumerate(claims):
             color, _, ink = _LOOKS[each.verdict]
             ax.add_patch(Rectangle((column + 0.04, row + 0.04), 0.92, 0.92, facecolor=color))
-            # The mark says it to those who do not see the colours.
-            mark = {CONTRADICTED: " ×", CONDITIONAL: " ~", UNDECIDED: " ?"}.get(each.verdict, "")
-            text = f"{each.claim.id}{mark}"
+            text = f"{each.claim.id} {_SIGNS[each.verdict]}".rstrip()
             place = column + 0.5, row + 0.52
             ax.text(*place, text, ha="center", va="center", color=ink, fontsize=9)
     ax.set(xlim=(0, widest), ylim=(len(rows), 0), xticks=[])
     ax.set_yticks(np.arange(len(rows)) + 0.5, sources)
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
-    signs = {REPRODUCED: "", CONDITIONAL: " (~)", CONTRADICTED: " (×)", UNDECIDED: " (?)"}
     tiles = [
-        Rectangle((0, 0), 1, 1, facecolor=_LOOKS[verdict][0], label=_count(judged, verdict, sign))
-        for verdict, sign in signs.items()
+        Rectangle((0, 0), 1, 1, facecolor=_LOOKS[verdict][0], label=_count(judged, verdict))
+        for verdict in VERDICTS
     ]
     ax.legend(
         handles=tiles, loc="upper center", bbox_to_anchor=(0.5, -0.02), ncols=4, frameon=False
@@ -164,10 +164,6 @@ def _named(judged: Judged, finding: Finding, *, several: bool) -> str:
     return f"{judged.claim.id}: {number}{what}" if several else f"{number}{what}"
 
 
-def _count(judged: Sequence[Judged], verdict: str, sign: str) -> str:
+def _count(judged: Sequence[Judged], verdict: str) -> str:
+    sign = f" ({_SIGNS[verdict]})" if _SIGNS[verdict] else ""
     return f"{verdict}{sign}: {sum(each.verdict == verdict for each in judged)}"
-
-
-def _check_some(judged: Sequence[Judged]) -> None:
-    if not judged:
-        raise ValueError("judged: expected at least one claim, received none.")

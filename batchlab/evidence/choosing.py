@@ -70,7 +70,7 @@ def lead(study: xr.Dataset, *, of: int | Sequence[int], over: int | Sequence[int
         As in `both_rates`.
     of, over : int or sequence of int
         A batch size, or several: the best of these. It is chosen on the other half of the
-        replicates, with the rate re-tuned together with the rate: a size that was chosen at rates
+        replicates; where the rate is re-tuned, together with it: a size that was chosen at rates
         which these very replicates chose would be chosen by their luck.
 
     Returns
