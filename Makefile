@@ -2,19 +2,18 @@
 
 PYTHON3 ?= python3
 OUTPUTS ?= outputs
+NOTEBOOKS ?=
 GPU ?=
 PARAMS ?=
+DEVICE ?=
+# `make -j2 run` means the same as JOBS=2.
+JOBS ?= $(or $(patsubst -j%,%,$(filter -j%,$(MAKEFLAGS))),1)
 
 PYTHON    := .venv/bin/python
 LOCK      := requirements$(if $(GPU),-gpu).lock
 # The stamp is the last thing that an installation writes: one that was interrupted is redone.
 INSTALLED := .venv/installed-$(LOCK)
-LIBRARY   := $(wildcard batchlab/*.py batchlab/*.pyi batchlab/*/*.py)
-# The settings of a source concern the notebooks that re-run its experiments.
-NOTEBOOKS := $(sort $(wildcard notebooks/$(if $(PARAMS),0[2-5],[0-9])*.ipynb))
-SETTINGS  := $(PARAMS:%=notebooks/params/%.yaml)
 RESULTS   := $(OUTPUTS)$(PARAMS:%=/%)
-EXECUTED  := $(NOTEBOOKS:notebooks/%=$(RESULTS)/%)
 KNOWN     := $(patsubst notebooks/params/%.yaml,%,$(sort $(wildcard notebooks/params/*.yaml)))
 # Tests that kill processes and look at the clock: nothing else runs beside them.
 ALONE     := tests/test_execution.py tests/test_parallel.py tests/test_progress.py
@@ -30,7 +29,7 @@ endif
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run test lab bench clean environment notebooks index outputs lock
+.PHONY: help run test lab bench fingerprint clean environment outputs lock
 
 help: ## Show this list
 	@echo 'batchlab: what does the batch size do to training?'
@@ -41,27 +40,30 @@ help: ## Show this list
 		while IFS=@ read -r target text; do printf '%-24s%s\n' "$$target" "$$text"; done
 	@echo
 	@echo 'Options:'
-	@echo '  -j2                   two notebooks at a time'
+	@echo '  JOBS=2                two notebooks at a time'
 	@echo '  PARAMS=video          notebooks 02 to 05 as a source ran them: $(LISTED)'
 	@echo '  GPU=1                 install TensorFlow with its CUDA libraries (Linux, several GB)'
 	@echo '  PYTHON3=python3.12    the Python to make the environment with: 3.11, 3.12 or 3.13'
 	@echo '  OUTPUTS=folder        where executed notebooks go'
+	@echo '  DEVICE=cpu            train on the CPU, or the gpu'
+	@echo
+	@echo 'One notebook, other parameters: .venv/bin/batchlab run --help'
 
 run: environment ## Execute every notebook that changed; their pages come to outputs/
-	@status=0; \
-	$(MAKE) --no-print-directory --keep-going notebooks || status=$$?; \
-	$(MAKE) --no-print-directory index || status=$$?; \
-	exit $$status
+	@$(PYTHON) -m batchlab run --output '$(RESULTS)' --jobs $(JOBS) $(PARAMS:%=--params %) \
+		$(DEVICE:%=--device %) $(NOTEBOOKS)
 
-test: environment ## Run all that guards the project: ruff, the unit tests, nbval
-	@echo '== 1/4 ruff: rules'
+test: environment ## Run all that guards the project: ruff, tests, fingerprint, nbval
+	@echo '== 1/5 ruff: rules'
 	@$(PYTHON) -m ruff check .
-	@echo '== 2/4 ruff: format'
+	@echo '== 2/5 ruff: format'
 	@$(PYTHON) -m ruff format --check .
-	@echo '== 3/4 unit tests'
+	@echo '== 3/5 unit tests'
 	@$(PYTHON) -m pytest --numprocesses=auto --dist=loadfile $(ALONE:%=--ignore=%) tests
 	@$(PYTHON) -m pytest $(ALONE)
-	@echo '== 4/4 nbval: every stored output of every notebook comes out again'
+	@echo '== 4/5 fingerprint: this machine computes the published numbers'
+	@$(PYTHON) -m batchlab fingerprint
+	@echo '== 5/5 nbval: every stored output of every notebook comes out again'
 	@$(PYTHON) -m pytest --nbval --nbval-cell-timeout=900 notebooks
 	@echo '== all passed'
 
@@ -70,6 +72,9 @@ lab: environment ## Open JupyterLab on the notebooks
 
 bench: environment ## Print how fast the engine is, beside Keras's fit
 	@$(PYTHON) -m batchlab.benchmark $(BENCH)
+
+fingerprint: environment ## Say how far this machine computes the published numbers
+	@$(PYTHON) -m batchlab fingerprint
 
 clean: ## Leave the clone as cloned: no environment, no outputs, no caches
 	@rm -rf .venv outputs *.egg-info build .pytest_cache .ruff_cache
@@ -84,7 +89,8 @@ outputs: environment ## For maintainers: execute the notebooks in place, to stor
 		--ExecutePreprocessor.extra_arguments=--log-level=CRITICAL \
 		--ExecutePreprocessor.record_timing=False --ClearMetadataPreprocessor.enabled=True \
 		--ClearMetadataPreprocessor.preserve_cell_metadata_mask=tags \
-		--ClearMetadataPreprocessor.preserve_nb_metadata_mask=kernelspec $(NOTEBOOKS)
+		--ClearMetadataPreprocessor.preserve_nb_metadata_mask=kernelspec \
+		$(or $(NOTEBOOKS),$(sort $(wildcard notebooks/[0-9]*.ipynb)))
 	@$(PYTHON) tests/readme.py
 
 lock: ## For maintainers: resolve pyproject.toml anew (UPGRADE=1: to the newest versions)
@@ -114,13 +120,3 @@ $(INSTALLED): $(LOCK)
 	@$(PYTHON) -m pip install -qq --no-deps --no-build-isolation -e .
 	@touch $@
 	@echo 'made    .venv'
-
-notebooks: $(EXECUTED)
-	@:
-
-index:
-	@$(PYTHON) -m batchlab index '$(RESULTS)' $(NOTEBOOKS) $(SETTINGS:%=--params %)
-
-# A page is written just before its notebook: where the notebook is, so is the page.
-$(RESULTS)/%.ipynb: notebooks/%.ipynb $(SETTINGS) $(LIBRARY) $(INSTALLED)
-	@$(PYTHON) -m batchlab run $< '$(RESULTS)' $(SETTINGS:%=--params %)

@@ -1,19 +1,21 @@
 """Execute a notebook headless through papermill; it is written whole or not at all."""
 
+import contextlib
 import os
 import tempfile
 import textwrap
-import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import nbformat
 import papermill
+from jupyter_client.kernelspec import NoSuchKernel
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbconvert.filters import strip_ansi
 from papermill.exceptions import PapermillExecutionError
 from papermill.execute import ERROR_MARKER_TAG
 
+from .catalogue import check_apart, temporary_prefix
 from .pages import executed_page
 from .parameters import check_parameters, parameters_from, unformatted
 
@@ -73,46 +75,97 @@ def execute(
     PosixPath('outputs/02-batch.ipynb')
     """
     notebook, output_dir = Path(notebook), Path(output_dir)
-    _check_notebook(notebook, output_dir)
     if isinstance(parameters, str | os.PathLike):
+        check_notebook(notebook, output_dir)
         parameters = parameters_from(parameters, notebook)
-    check_parameters(notebook, parameters or {})
+    with executed(notebook, output_dir, parameters or {}, cell_timeout=cell_timeout) as folder:
+        move_results(folder, output_dir, notebook.stem)
+    return output_dir / notebook.name
+
+
+@contextlib.contextmanager
+def executed(
+    notebook: Path,
+    output_dir: Path,
+    parameters: Mapping[str, object],
+    *,
+    cell_timeout: int = CELL_TIMEOUT,
+) -> Iterator[Path]:
+    """Execute a notebook into a temporary folder that lasts as long as the body.
+
+    Parameters
+    ----------
+    notebook, output_dir : pathlib.Path
+        As of `execute`; the temporary folder is within `output_dir`.
+    parameters : mapping of str to object
+    cell_timeout : int
+
+    Yields
+    ------
+    pathlib.Path
+        The temporary folder, with ``NAME.ipynb`` and ``NAME.html``.
+
+    Raises
+    ------
+    FileNotFoundError, TypeError, ValueError, ExecutionError
+        As of `execute`.
+    """
+    check_notebook(notebook, output_dir)
+    check_parameters(notebook, parameters)
     output_dir.mkdir(parents=True, exist_ok=True)
-    target = output_dir / notebook.name
-    kept = target.with_suffix(".failed.ipynb")
-    started = time.time()
-    with tempfile.TemporaryDirectory(dir=output_dir, prefix=f".{notebook.stem}-") as folder:
-        executed = Path(folder, notebook.name)
+    kept = output_dir / f"{notebook.stem}.failed.ipynb"
+    prefix = temporary_prefix(notebook.stem, os.getpid())
+    with tempfile.TemporaryDirectory(dir=output_dir, prefix=prefix) as folder:
+        result = Path(folder, notebook.name)
         try:
-            _run_cells(notebook, executed, dict(parameters or {}), cell_timeout)
-            node = _read_executed(executed)
+            _run_cells(notebook, result, dict(parameters), cell_timeout)
+            node = _read_executed(result)
         except ExecutionError as error:
-            report = _report(notebook.stem, str(error), executed)
-            if executed.exists():
-                os.replace(executed, kept)
+            report = _report(notebook.stem, str(error), result)
+            if result.exists():
+                os.replace(result, kept)
                 report += f"\n\nThe notebook up to there: {kept}"
             raise ExecutionError(report) from error
         # Papermill notes absolute paths, which belong to this machine and not to the result.
         node.metadata.papermill.update(input_path=notebook.name, output_path=notebook.name)
-        nbformat.write(node, executed)
-        page = executed.with_suffix(".html")
+        nbformat.write(node, result)
+        page = result.with_suffix(".html")
         page.write_text(executed_page(node, notebook.stem), encoding="utf-8")
-        # Dated by the start: a notebook edited while it ran is newer, and make runs it again.
-        os.utime(page, (started, started))
-        os.utime(executed, (started, started))
-        os.replace(page, target.with_suffix(".html"))
-        os.replace(executed, target)
-    kept.unlink(missing_ok=True)
-    return target
+        yield Path(folder)
 
 
-def _check_notebook(notebook: Path, output_dir: Path) -> None:
+def move_results(folder: Path, output_dir: Path, name: str) -> None:
+    """Move a notebook and its page into place, and drop what an earlier failure left.
+
+    Parameters
+    ----------
+    folder, output_dir : pathlib.Path
+        From where, and to where.
+    name : str
+        The notebook's file name without the ending.
+    """
+    # A page is moved just before its notebook: where the notebook is, so is the page.
+    for result in f"{name}.html", f"{name}.ipynb":
+        os.replace(folder / result, output_dir / result)
+    (output_dir / f"{name}.failed.ipynb").unlink(missing_ok=True)
+
+
+def check_notebook(notebook: Path, output_dir: Path) -> None:
+    """Check that there is such a notebook, and that its results would not replace it.
+
+    Parameters
+    ----------
+    notebook, output_dir : pathlib.Path
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+    """
     if not notebook.is_file():
         raise FileNotFoundError(f"expected a notebook, found no file {notebook}")
     if notebook.suffix != ".ipynb":
         raise ValueError(f"expected a notebook that ends in .ipynb, received {notebook}")
-    if output_dir.resolve() == notebook.parent.resolve():
-        raise ValueError(f"expected an output folder other than the notebook's own, {output_dir}")
+    check_apart(notebook, output_dir)
     try:
         nbformat.validate(nbformat.read(notebook, as_version=4))
     except (ValueError, AttributeError, nbformat.ValidationError) as error:
@@ -143,6 +196,9 @@ def _run_cells(
             raise ExecutionError(f"it took more than {cell_timeout} seconds") from error
         except DeadKernelError as error:
             raise ExecutionError("the kernel died") from error
+        except NoSuchKernel as error:
+            executed.unlink(missing_ok=True)
+            raise ExecutionError(f"there is no kernel {error.name} to run it") from error
         except RuntimeError as error:
             # Kernels started side by side can choose the same port; the next try chooses others.
             executed.unlink(missing_ok=True)

@@ -3,17 +3,17 @@
 import html
 import logging
 import os
-import re
 import string
-import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
 import nbformat
 from jinja2 import DictLoader
 from nbconvert import HTMLExporter
+
+from .atomic import replacing
+from .summaries import Summary, executed, summarize
 
 # nbconvert's own page fetches its scripts (MathJax, RequireJS, Mermaid) from other hosts; without
 # them a page reads the same offline. Formulas in notebooks are therefore written in Unicode.
@@ -72,17 +72,6 @@ $cards</ul>
 """)
 
 
-@dataclass(frozen=True)
-class Summary:
-    """What the index says of one notebook."""
-
-    name: str
-    title: str
-    line: str
-    png: str | None
-    seconds: float | None
-
-
 def executed_page(notebook: nbformat.NotebookNode, name: str) -> str:
     """Return an executed notebook as one HTML page that needs no other file or host.
 
@@ -104,7 +93,7 @@ def executed_page(notebook: nbformat.NotebookNode, name: str) -> str:
         embed_images=True,
     )
     exporter.log.setLevel(logging.ERROR)
-    title, _ = _heading(notebook, name)
+    title = summarize(notebook, name).title
     page, _ = exporter.from_notebook_node(notebook, {"metadata": {"name": title}})
     return page
 
@@ -145,62 +134,20 @@ def write_index(
     }
     index = output_dir / "index.html"
     output_dir.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=output_dir, prefix=".index-") as folder:
-        page = Path(folder, index.name)
-        page.write_text(_INDEX.substitute(words, cards="".join(cards)), encoding="utf-8")
-        os.replace(page, index)
+    page = _INDEX.substitute(words, cards="".join(cards))
+    with replacing(index) as part:
+        # JSON can hold halves of characters, which no file can.
+        part.write_text(page, encoding="utf-8", errors="replace")
     return index, failed
-
-
-def summarize(notebook: nbformat.NotebookNode, name: str) -> Summary:
-    """Return what the index says of an executed notebook.
-
-    Parameters
-    ----------
-    notebook : nbformat.NotebookNode
-        The executed notebook.
-    name : str
-        Its file name without the ending.
-
-    Returns
-    -------
-    Summary
-        Its first heading, the sentence below that, its first figure and its seconds.
-    """
-    title, line = _heading(notebook, name)
-    outputs = (output for cell in notebook.cells for output in cell.get("outputs", []))
-    pngs = (output.get("data", {}).get("image/png") for output in outputs)
-    seconds = notebook.metadata.get("papermill", {}).get("duration")
-    return Summary(name, title, line, next(filter(None, pngs), None), seconds)
-
-
-def _heading(notebook: nbformat.NotebookNode, name: str) -> tuple[str, str]:
-    first = next((cell.source for cell in notebook.cells if cell.cell_type == "markdown"), "")
-    heading = re.search(r"^# +(.+?)\s*(?:\n\s*(.+?)\s*)?(?:\n\s*\n|\Z)", first, re.M | re.S)
-    if heading is None:
-        return name, ""
-    paragraph = _plain(heading[2] or "")
-    sentence = re.match(r".+?[.?!](?=\s|$)", paragraph)
-    return _plain(heading[1]), sentence[0] if sentence else paragraph
-
-
-def _plain(markdown: str) -> str:
-    text = re.sub(r"\[([^]]+)\]\([^)]*\)", r"\1", markdown)
-    return " ".join(re.sub(r"[*`]", "", text).split())
-
-
-def _succeeded(output_dir: Path, name: str) -> bool:
-    executed, kept = output_dir / f"{name}.ipynb", output_dir / f"{name}.failed.ipynb"
-    return executed.is_file() and not kept.exists()
 
 
 def _card(output_dir: Path, name: str) -> str:
     """Return the card of one notebook; a failed one shows what stands from an earlier run."""
-    executed = output_dir / f"{name}.ipynb"
+    notebook = executed(output_dir, name)
     summary = Summary(name, name, "", None, None)
     links = []
-    if executed.is_file():
-        summary = summarize(nbformat.read(executed, as_version=4), name)
+    if notebook is not None:
+        summary = summarize(notebook, name)
         links = [_link(f"{name}.html", "page"), _link(f"{name}.ipynb", "notebook")]
     title = html.escape(summary.title)
     if links:
@@ -212,9 +159,14 @@ def _card(output_dir: Path, name: str) -> str:
     image = ""
     if summary.png:
         alt = html.escape(f"The first figure of {summary.title}")
-        image = f'<img src="data:image/png;base64,{html.escape(summary.png)}" alt="{alt}">\n'
+        image = f'<img src="data:image/png;base64,{summary.png}" alt="{alt}">\n'
     line, foot = html.escape(summary.line), " · ".join(links)
     return f"<li>\n{image}<div>\n<h2>{title}</h2>\n<p>{line}</p>\n<p>{foot}</p>\n</div>\n</li>\n"
+
+
+def _succeeded(output_dir: Path, name: str) -> bool:
+    kept = output_dir / f"{name}.failed.ipynb"
+    return executed(output_dir, name) is not None and not kept.exists()
 
 
 def _link(file: str, text: str) -> str:

@@ -1,24 +1,15 @@
 """The parameters of notebooks: what each declares, what it may be given, files that give it."""
 
-import ast
 import contextlib
-import difflib
 import os
-import reprlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import papermill
 import yaml
 
-_ALLOWED = (str, int, float, bool)
-_NOUNS = {
-    bool: "true or false",
-    int: "a whole number",
-    float: "a number",
-    str: "a text",
-    list: "a list",
-}
+from .catalogue import Notebook, read
+from .typed import typed
+from .values import check_given, check_plain, did_you_mean, shown, shown_name
 
 
 def declared(notebook: Path) -> dict[str, object]:
@@ -33,8 +24,7 @@ def declared(notebook: Path) -> dict[str, object]:
     dict of str to object
         None for a default that is not written as a literal.
     """
-    found = papermill.inspect_notebook(unformatted(notebook))
-    return {name: _literal(parameter["default"]) for name, parameter in found.items()}
+    return {name: found.default for name, found in read(notebook).declared.items()}
 
 
 def check_parameters(notebook: Path, parameters: Mapping[str, object]) -> None:
@@ -53,17 +43,8 @@ def check_parameters(notebook: Path, parameters: Mapping[str, object]) -> None:
         If a value is not a str, int, float, bool or a list of them, or not of the default's type;
         an int may stand for a float, and a list's items for any of the default's.
     """
-    known = declared(notebook) if parameters else {}
-    for name, value in parameters.items():
-        if name not in known:
-            names = ", ".join(known) or "none"
-            raise ValueError(f"expected a parameter of {notebook.stem} ({names}), received {name}")
-        _check_value(name, value)
-        if not _fits(value, known[name]):
-            raise TypeError(
-                f"expected {_NOUNS[type(known[name])]} for {name}, like its default "
-                f"{_shown(known[name])}, received {_shown(value)}"
-            )
+    if parameters:
+        check_given(parameters, read(notebook).declared, notebook=notebook.stem)
 
 
 def parameters_from(file: str | os.PathLike[str], notebook: Path) -> dict[str, object]:
@@ -93,18 +74,90 @@ def parameters_from(file: str | os.PathLike[str], notebook: Path) -> dict[str, o
     beside: set[str] = set()
     for path in notebook.parent.glob("*.ipynb"):
         # A neighbour that cannot be read is no reason not to run this one.
-        with contextlib.suppress(OSError, ValueError, AttributeError, KeyError):
+        with contextlib.suppress(OSError, ValueError):
             beside.update(declared(path))
     for name in values:
         if name not in beside:
-            close = difflib.get_close_matches(name, sorted(beside), 1)
-            hint = f"; did you mean {close[0]}?" if close else ""
             raise ValueError(
                 f"{file}: expected a parameter of a notebook in {notebook.parent}, received "
-                f"{name}{hint}"
+                f"{shown_name(name)}{did_you_mean(name, beside)}"
             )
     known = declared(notebook)
     return {name: value for name, value in values.items() if name in known}
+
+
+def settings_file(given: str, folder: Path) -> Path:
+    """Return the file of parameters that a word means: that of a source, or a path.
+
+    Parameters
+    ----------
+    given : str
+        ``video`` is the file ``params/video.yaml`` in the folder; anything else is a path.
+    folder : pathlib.Path
+        That of the notebooks.
+
+    Returns
+    -------
+    pathlib.Path
+
+    Raises
+    ------
+    FileNotFoundError
+        If it is neither.
+    """
+    known = {path.stem: path for path in sorted((folder / "params").glob("*.yaml"))}
+    if given in known:
+        return known[given]
+    if given and Path(given).exists():
+        return Path(given)
+    listed = f"one of {', '.join(known)} or a file" if known else "a file"
+    raise FileNotFoundError(
+        f"expected {listed} of parameters, received {given or 'an empty name'}"
+        f"{did_you_mean(given, known)}"
+    )
+
+
+def given_as_text(texts: Sequence[str], notebooks: Sequence[Notebook]) -> list[dict[str, object]]:
+    """Return the values that ``name=value`` stand for, for each notebook those that it declares.
+
+    Parameters
+    ----------
+    texts : sequence of str
+    notebooks : sequence of Notebook
+        A notebook's own default decides how the text of a value is read.
+
+    Returns
+    -------
+    list of dict of str to object
+        One for each notebook, checked.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a text is not of that form, a name is given twice or declared by none of the
+        notebooks, or a value is not of the default's type.
+    """
+    values: dict[str, str] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise ValueError(f"expected a parameter as name=value, received {shown(text)}")
+        if name in values:
+            raise ValueError(f"expected {shown_name(name)} once, received it twice")
+        values[name] = value
+    every = {name: each for one in notebooks for name, each in one.declared.items()}
+    for name in values:
+        if name not in every:
+            what = notebooks[0].name if len(notebooks) == 1 else "one of these notebooks"
+            check_given({name: values[name]}, every, notebook=what)
+    found = []
+    for notebook in notebooks:
+        known = notebook.declared
+        own = {name: text for name, text in values.items() if name in known}
+        read_as = {name: typed(text, known[name].default) for name, text in own.items()}
+        check_given(read_as, known, notebook=notebook.name)
+        found.append(read_as)
+    return found
 
 
 def unformatted(path: Path) -> str:
@@ -136,42 +189,13 @@ def _read(file: str | os.PathLike[str]) -> dict[str, object]:
         reason = getattr(error, "problem", None) or str(error).partition("\n")[0]
         raise ValueError(f"{file}{where}: expected YAML; {reason}") from error
     if not isinstance(values, dict):
-        raise TypeError(f"{file}: expected a mapping of names to values, received {_shown(values)}")
+        raise TypeError(f"{file}: expected a mapping of names to values, received {shown(values)}")
     keys = [key.value for key, _ in node.value]
     for name, value in values.items():
         if not isinstance(name, str):
-            raise TypeError(f"{file}: expected names of parameters, received {_shown(name)}")
+            raise TypeError(f"{file}: expected names of parameters, received {shown(name)}")
         # The loader keeps the last of several values, without a word.
         if keys.count(name) > 1:
             raise ValueError(f"{file}: expected {name} once, received it {keys.count(name)} times")
-        _check_value(name, value, f"{file}: ")
+        check_plain(name, value, f"{file}: ")
     return values
-
-
-def _check_value(name: str, value: object, place: str = "") -> None:
-    items = value if isinstance(value, list) else [value]
-    if not all(type(item) in _ALLOWED for item in items):
-        allowed = "str, int, float, bool or a list of them"
-        raise TypeError(f"{place}expected {allowed} for {name}, received {_shown(value)}")
-
-
-def _fits(value: object, default: object) -> bool:
-    if isinstance(default, list):
-        return isinstance(value, list) and (
-            not default or all(any(_fits(item, one) for one in default) for item in value)
-        )
-    if type(default) not in _NOUNS:
-        return True
-    return type(value) is type(default) or (type(default) is float and type(value) is int)
-
-
-def _literal(source: str) -> object:
-    try:
-        return ast.literal_eval(source)
-    except (ValueError, SyntaxError, RecursionError):
-        return None
-
-
-def _shown(value: object) -> str:
-    # Bounded in depth as well: a small file of aliases can describe an astronomical list.
-    return " ".join(reprlib.repr(value).split())

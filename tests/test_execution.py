@@ -7,9 +7,8 @@ import sys
 import time
 from html.parser import HTMLParser
 
-import nbformat
 import pytest
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from small_notebooks import files, printed, write
 
 from batchlab import execution
 from batchlab.__main__ import main
@@ -17,7 +16,6 @@ from batchlab.execution import ExecutionError, execute
 from batchlab.pages import write_index
 from batchlab.parameters import check_parameters, parameters_from
 
-HEADING = "# Batches: *why*?\n\nThe `n` of [a page](x.html)\n& its size.\n\nMore."
 FIGURE = base64.b64encode(b"\x89PNG not really").decode()
 SHOW_FIGURE = (
     "from IPython.display import display\n"
@@ -27,30 +25,12 @@ SHOW_FIGURE = (
 
 @pytest.fixture
 def notebook(tmp_path):
-    """Return a function that writes a notebook of code cells below a heading and parameters."""
+    """Return a function that writes a notebook into a folder of notebooks."""
 
-    def write(*sources, name="01-example.ipynb", folder="notebooks", parameters="n = 3  # samples"):
-        cells = [new_markdown_cell(HEADING), new_code_cell(parameters)]
-        cells[1].metadata["tags"] = ["parameters"]
-        cells += [new_code_cell(source) for source in sources]
-        kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
-        path = tmp_path / folder / name
-        path.parent.mkdir(exist_ok=True)
-        nbformat.write(new_notebook(cells=cells, metadata={"kernelspec": kernel}), path)
-        return path
+    def in_folder(*sources, name="01-example.ipynb", folder="notebooks", **about):
+        return write(tmp_path / folder / name, *sources, **about)
 
-    return write
-
-
-def printed(path):
-    """Return all that the cells of an executed notebook printed."""
-    cells = nbformat.read(path, as_version=4).cells
-    outputs = [output for cell in cells for output in cell.get("outputs", [])]
-    return "".join(output.text for output in outputs if output.output_type == "stream")
-
-
-def files(folder):
-    return sorted(path.name for path in folder.iterdir())
+    return in_folder
 
 
 def test_success_leaves_the_notebook_and_its_page(notebook, tmp_path, capsys):
@@ -58,16 +38,21 @@ def test_success_leaves_the_notebook_and_its_page(notebook, tmp_path, capsys):
     before = path.read_bytes()
     out = tmp_path / "new" / "outputs"
 
-    assert main(["run", str(path), str(out)]) == 0
+    assert main(["run", str(path), "--output", str(out)]) == 0
 
-    assert files(out) == ["01-example.html", "01-example.ipynb"]
+    assert files(out) == ["01-example.html", "01-example.ipynb", "index.html", "manifest.json"]
     assert printed(out / "01-example.ipynb") == "3 notebooks\n"
     assert str(tmp_path) not in (out / "01-example.ipynb").read_text()
     assert path.read_bytes() == before
-    running, done = capsys.readouterr().out.splitlines()
+    running, done, _, headings, row, _, opened = capsys.readouterr().out.splitlines()
     assert running == "running 01-example …"
     assert done.split()[:2] == ["done", "01-example"]
     assert done.endswith(" s")
+    assert headings.split() == ["notebook", "parameters", "seconds", "result", "where"]
+    name, seconds, result, where = row.split()
+    assert (name, result, where) == ("01-example", "done", str(out / "01-example.ipynb"))
+    assert 0 < float(seconds) < 60
+    assert opened == f"Open {out / 'index.html'}"
 
 
 class Fetched(HTMLParser):
@@ -159,12 +144,10 @@ def pair(notebook):
 def test_one_file_serves_the_notebooks_of_a_folder(pair, tmp_path, capsys):
     file, out = tmp_path / "both.yaml", tmp_path / "outputs"
     file.write_text("# of a source\nn: 7  # samples\nrate: 2\nsizes: [4, 8]\n")
-    for path in pair:
-        assert main(["run", str(path), str(out), "--params", str(file)]) == 0
+    names = [str(path) for path in pair]
+    assert main(["run", *names, "--jobs", "2", "-o", str(out), "--params", str(file)]) == 0
     assert printed(out / "01-example.ipynb") == "7 2\n"
     assert printed(out / "02-next.ipynb") == "7 [4, 8]\n"
-    names = [str(path) for path in pair]
-    assert main(["index", str(out), *names, "--params", str(file)]) == 0
     text = (out / "index.html").read_text()
     assert "<title>batchlab: both</title>" in text
     assert "<h1>batchlab: both</h1>" in text
@@ -214,7 +197,7 @@ def test_a_file_that_is_not_one_of_parameters_gets_one_sentence(
 ):
     file, out = tmp_path / "wrong.yaml", tmp_path / "outputs"
     file.write_text(text)
-    assert main(["run", str(pair[0]), str(out), "--params", str(file)]) == 2
+    assert main(["run", str(pair[0]), "-o", str(out), "--params", str(file)]) == 2
     shown = capsys.readouterr().err
     assert sentence in shown
     assert shown.count("\n") == 1
@@ -234,9 +217,10 @@ def test_a_small_file_that_describes_an_astronomical_list_is_refused_at_once(pai
 
 def test_a_file_that_cannot_be_read_gets_one_sentence(pair, tmp_path, capsys):
     for wrong in tmp_path / "none.yaml", tmp_path:
-        assert main(["run", str(pair[0]), str(tmp_path / "o"), "--params", str(wrong)]) == 2
+        assert main(["run", str(pair[0]), "-o", str(tmp_path / "o"), "--params", str(wrong)]) == 2
         shown = capsys.readouterr().err
-        assert shown.startswith(f"expected a file of parameters, received {wrong}: ")
+        assert shown.startswith("Error: expected")
+        assert f"a file of parameters, received {wrong}" in shown
         assert shown.count("\n") == 1
 
 
@@ -245,7 +229,7 @@ def test_failing_cell_is_shown_and_the_earlier_output_stays(notebook, tmp_path, 
     good = execute(notebook("print('good')"), out).read_bytes()
     path = notebook("print('bad')", "size = n - 3\n1 / size", "print('never')")
 
-    assert main(["run", str(path), str(out)]) == 1
+    assert main(["run", str(path), "--output", str(out)]) == 1
 
     shown = capsys.readouterr().err
     assert "FAILED  01-example, cell 4 of 5: ZeroDivisionError: division by zero" in shown
@@ -253,12 +237,14 @@ def test_failing_cell_is_shown_and_the_earlier_output_stays(notebook, tmp_path, 
     assert "ZeroDivisionError                         Traceback" in shown
     assert "\x1b" not in shown
     assert str(out / "01-example.failed.ipynb") in shown
-    assert files(out) == ["01-example.failed.ipynb", "01-example.html", "01-example.ipynb"]
+    assert files(out) == [
+        *("01-example.failed.ipynb", "01-example.html", "01-example.ipynb", "index.html")
+    ]
     assert (out / "01-example.ipynb").read_bytes() == good
     assert printed(out / "01-example.failed.ipynb") == "bad\n"
 
     execute(notebook("print('good again')"), out)
-    assert files(out) == ["01-example.html", "01-example.ipynb"]
+    assert files(out) == ["01-example.html", "01-example.ipynb", "index.html"]
 
 
 @pytest.mark.parametrize(
@@ -318,9 +304,9 @@ def test_mistyped_paths_get_one_sentence(notebook, tmp_path, capsys):
         (torn, tmp_path, "expected a notebook, but"),
         (path, path.parent, "expected an output folder other than the notebook's own"),
     ]:
-        assert main(["run", str(wrong), str(out)]) == 2
+        assert main(["run", str(wrong), "-o", str(out)]) == 2
         shown = capsys.readouterr().err
-        assert shown.startswith(sentence)
+        assert shown.startswith(f"Error: {sentence}")
         assert shown.count("\n") == 1
 
 
@@ -329,7 +315,7 @@ def test_a_run_that_is_stopped_leaves_nothing(notebook, tmp_path, stop):
     begun = tmp_path / "begun"
     path = notebook(f"open({str(begun)!r}, 'w')\nimport time\ntime.sleep(60)")
     out = tmp_path / "outputs"
-    command = [sys.executable, "-m", "batchlab", "run", str(path), str(out)]
+    command = [sys.executable, "-m", "batchlab", "run", str(path), "-o", str(out)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         deadline = time.monotonic() + 30
         while not begun.exists() and time.monotonic() < deadline:
@@ -347,7 +333,7 @@ def test_index_links_titles_lines_and_figures(notebook, tmp_path, capsys):
     for path in first, second:
         execute(path, out)
 
-    assert main(["index", str(out), str(first), str(second)]) == 0
+    assert main(["index", "-o", str(out), str(first), str(second)]) == 0
 
     index = out / "index.html"
     assert capsys.readouterr().out == f"Open {index}\n"
@@ -370,6 +356,6 @@ def test_index_says_what_failed(notebook, tmp_path, capsys):
     execute(path, out)
     (out / "01-example.failed.ipynb").write_text("{}")
     assert write_index(out, [path, "02-absent.ipynb"])[1] == ["01-example", "02-absent"]
-    assert main(["index", str(out), str(path)]) == 1
+    assert main(["index", "-o", str(out), str(path)]) == 1
     assert "FAILED  01-example" in capsys.readouterr().err
     assert "not executed to its end at the last run" in (out / "index.html").read_text()

@@ -294,6 +294,7 @@ def make(*arguments):
     """Return what make would run, with an environment that is up to date."""
     command = ["make", "-n", "--no-print-directory", "-o", ".venv/installed-requirements.lock"]
     outer = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "PARAMS", "GPU", "OUTPUTS", "NOTEBOOKS")
+    outer += ("JOBS", "DEVICE")
     environment = {name: value for name, value in os.environ.items() if name not in outer}
     return subprocess.run(
         [*command, *arguments],
@@ -305,22 +306,34 @@ def make(*arguments):
     )
 
 
+def would_run(*arguments):
+    """Return the words of the one command that `make run` comes to."""
+    (line,) = make("run", *arguments).stdout.replace("\\\n", " ").splitlines()
+    return line.split()
+
+
 @EVERY_SOURCE
-def test_make_runs_what_changed_with_the_settings_of_a_source(settings, tmp_path):
-    arguments = "notebooks", "index", f"PARAMS={settings.stem}", f"OUTPUTS={tmp_path}"
-    results, file = tmp_path / settings.stem, f"notebooks/params/{settings.stem}.yaml"
-    runs = [
-        f".venv/bin/python -m batchlab run notebooks/{path.name} '{results}' --params {file}"
-        for path in RERUN
-    ]
-    names = " ".join(f"notebooks/{path.name}" for path in RERUN)
-    index = f".venv/bin/python -m batchlab index '{results}' {names} --params {file}"
-    assert [line for line in make(*arguments).stdout.splitlines() if line != ":"] == [*runs, index]
-    results.mkdir()
-    for path in RERUN:
-        (results / path.name).touch()
-    assert make(*arguments).stdout.splitlines() == [":", index]
-    assert make("-W", file, *arguments).stdout.splitlines() == [*runs, ":", index]
+def test_make_runs_the_settings_of_a_source_in_a_folder_of_their_own(settings, tmp_path):
+    words = would_run(f"PARAMS={settings.stem}", f"OUTPUTS={tmp_path}")
+    command = [".venv/bin/python", "-m", "batchlab", "run", "--output"]
+    source = [f"'{tmp_path}/{settings.stem}'", "--jobs", "1", "--params", settings.stem]
+    assert words == command + source
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], "--output 'outputs' --jobs 1"),
+        (["JOBS=2"], "--output 'outputs' --jobs 2"),
+        (["-j2"], "--output 'outputs' --jobs 2"),
+        (["-j2", "JOBS=3"], "--output 'outputs' --jobs 3"),
+        (["-j"], "--output 'outputs' --jobs 1"),
+        (["DEVICE=cpu"], "--output 'outputs' --jobs 1 --device cpu"),
+        (["NOTEBOOKS=minibatch 05"], "--output 'outputs' --jobs 1 minibatch 05"),
+    ],
+)
+def test_make_hands_its_options_on(arguments, words):
+    assert would_run(*arguments)[4:] == words.split()
 
 
 @pytest.mark.parametrize(
@@ -332,11 +345,3 @@ def test_make_names_the_settings_there_are(name):
     assert f"PARAMS: expected one of adam-post, tutorial, video, received {name}" in done.stderr
     assert done.stderr.count("\n") == 1
     assert done.stdout == ""
-
-
-def test_without_settings_make_runs_every_notebook(tmp_path):
-    shown = make("notebooks", f"OUTPUTS={tmp_path}").stdout
-    ran = re.findall(r"batchlab run notebooks/(\S+) '(.*)'", shown)
-    numbered = [path.name for path in NOTEBOOKS if path.name[0].isdigit()]
-    assert ran == [(name, str(tmp_path)) for name in numbered]
-    assert "--params" not in shown
