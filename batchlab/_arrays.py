@@ -20,10 +20,12 @@ def feature_array(name: str, values: object) -> np.ndarray:
         raise ValueError(
             f"{name}: expected shape (n_samples, n_features), received shape {array.shape}."
         )
+    with np.errstate(over="ignore"):  # a longer float may be beyond float64, which is said below
+        array = array.astype("float64")
     bad = array.size - np.isfinite(array).sum()
     if bad:
         raise ValueError(f"{name}: expected finite numbers, received {bad} NaN or infinite.")
-    return array.astype("float64")
+    return array
 
 
 def label_array(name: str, values: object) -> np.ndarray:

@@ -10,6 +10,7 @@ import random
 import sys
 import tempfile
 import threading
+import traceback
 from collections.abc import Iterator
 
 import numpy as np
@@ -43,17 +44,45 @@ def _standard_error_held_back() -> Iterator[None]:
             os.close(saved)
 
 
+@contextlib.contextmanager
+def _keras_on_tensorflow() -> Iterator[None]:
+    """Say in one sentence which of the user's settings of Keras does not go with the body.
+
+    Keras reads KERAS_BACKEND and keras.json while it is imported, and fails there by what is wrong.
+    """
+    error, module = None, "keras.src.backend.config"
+    try:
+        yield
+    except Exception as failed:
+        error = failed
+    # Where Keras failed while it read them, they are known only to the frame that did.
+    frames = [frame.f_globals for frame, _ in traceback.walk_tb(error and error.__traceback__)]
+    reading = next((names for names in frames if names["__name__"] == module), {})
+    settings = vars(sys.modules[module]) if module in sys.modules else reading
+    backend = settings.get("_BACKEND", "tensorflow")
+    if backend != "tensorflow":
+        raise ImportError(
+            "batchlab trains with Keras on TensorFlow: expected the Keras backend 'tensorflow', "
+            f"received {backend!r} (KERAS_BACKEND or keras.json sets it)."
+        ) from None
+    if error is None:
+        return
+    of_keras = [names["__name__"] for names in frames if names["__name__"].startswith("keras.")]
+    if of_keras[-1:] != [module]:  # an installation that is torn, for one
+        raise error
+    reason = " ".join(f"{type(error).__name__}: {error}".split()).rstrip(".")
+    raise ImportError(
+        "batchlab trains with Keras: expected settings that Keras can read from keras.json and "
+        f"the variables KERAS_…, received {reason}."
+    ) from None
+
+
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-with _standard_error_held_back():
+with _keras_on_tensorflow(), _standard_error_held_back():
     import keras
     import tensorflow as tf
     from tensorflow.python.eager import context as _context
-
-if keras.config.backend() != "tensorflow":
-    raise ImportError(
-        "batchlab trains with Keras on TensorFlow: expected the Keras backend 'tensorflow', "
-        f"received {keras.config.backend()!r} (KERAS_BACKEND or keras.json sets it)."
-    )
+    from tensorflow.python.ops import gen_math_ops as products  # that gradients are made of
 
 __all__ = [
     "building",
@@ -62,6 +91,7 @@ __all__ = [
     "keras",
     "keras_settings",
     "preserved_random_state",
+    "products",
     "quiet_logging",
     "tf",
     "undisturbed_seeds",
@@ -188,7 +218,8 @@ def device_name(device: str | None) -> str:
     Parameters
     ----------
     device : {"cpu", "gpu"} or None
-        None is the first GPU that TensorFlow sees, else the CPU.
+        None is what the environment variable BATCHLAB_DEVICE names; where that is not set, the
+        first GPU that TensorFlow sees, else the CPU.
 
     Returns
     -------
@@ -201,7 +232,10 @@ def device_name(device: str | None) -> str:
         If the name is another, or a GPU is asked for and none is there.
     """
     choice("device", device, ("cpu", "gpu", None))
+    asked = "device"
+    if device is None and (named := os.environ.get("BATCHLAB_DEVICE")):
+        asked, device = "BATCHLAB_DEVICE", choice("BATCHLAB_DEVICE", named, ("cpu", "gpu"))
     has_gpu = device != "cpu" and bool(tf.config.list_physical_devices("GPU"))
     if device == "gpu" and not has_gpu:
-        raise ValueError("device: expected a GPU for device='gpu', but TensorFlow sees none.")
+        raise ValueError(f"{asked}: expected a GPU for {asked}='gpu', but TensorFlow sees none.")
     return "/GPU:0" if has_gpu else "/CPU:0"

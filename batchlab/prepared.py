@@ -62,6 +62,7 @@ class Training:
         _check_policy(self.model)
         self._dtype = self.model.trainable_variables[0].dtype
         _check_memory(run, self.model.count_params(), self._dtype)
+        _check_range(problem, self._dtype)
         self.loss = checked_loss(loss, n_outputs(self.model, problem), self._dtype)
         self._programs = {}
         self._compile_seconds = 0.0
@@ -245,6 +246,15 @@ def _check_memory(run: Settings, parameters: int, dtype: str) -> None:
             f"replicates, keep_weights: expected the weights to fit into the {free / 1e9:.1f} GB "
             f"of free memory, received {run.replicates} replicates of {parameters} weights over "
             f"{records} records, which need {needed / 1e9:.1f} GB with {run.keep_weights!r}."
+        )
+
+
+def _check_range(problem: Problem, dtype: str) -> None:
+    largest = max(max(x.max(), -x.min()) for x in (problem.x_train, problem.x_test))
+    if largest > np.finfo(dtype).max:
+        raise ValueError(
+            f"build: expected a model of a type that holds the samples, received one in {dtype} "
+            f"for samples up to {largest:.3g}."
         )
 
 

@@ -1,7 +1,6 @@
 """A folder of finished cells, one netCDF file each, found again by what they were made of."""
 
 import contextlib
-import hashlib
 import io
 import json
 import os
@@ -13,7 +12,6 @@ from importlib import resources
 from pathlib import Path
 
 import h5netcdf
-import numpy as np
 import xarray as xr
 from xarray.backends import H5NetCDFStore
 
@@ -23,6 +21,7 @@ from batchlab.grid import Cell
 from batchlab.history import version_attributes
 from batchlab.identity import identity
 from batchlab.prepared import Training
+from batchlab.results import NotAResult, bytes_of, digest, loaded, seal_of, sealed, unsealed
 
 # What decides the numbers of a history. A change of any of these is another engine.
 _ENGINE = (
@@ -39,6 +38,7 @@ _ENGINE = (
     "replicas",
     "replicate",
     "shuffling",
+    "summation",
     "workers",
 )
 # And what decides the numbers of the measurements that are made of histories.
@@ -103,29 +103,30 @@ class Store:
                 f"store: expected a finished cell or nothing in {path}, received a folder."
             )
         try:
-            history = xr.load_dataset(path, engine="h5netcdf")
-        except Exception as error:  # a file of any kind: each of three libraries has its own errors
-            reason = f"it cannot be read ({type(error).__name__})"
+            kept = loaded(path)
+        except NotAResult as error:
+            received = error.received
+        except OSError:
+            received = "a file that cannot be opened"
         else:
-            history.attrs = {name: _plain(value) for name, value in history.attrs.items()}
-            seal = history.attrs.pop("seal", None), history.attrs.pop("cell", None)
-            if seal == (_seal(history), key):
+            history, *marks = unsealed(kept)
+            if marks == [seal_of(history), key]:
                 return history
-            reason = "it is not what a sweep has written there"
+            received = "something other than what a sweep has written there"
         warnings.warn(
-            f"store: expected a finished cell in {path}, but {reason}; it is computed again.",
+            f"store: expected a finished cell in {path}, received {received}; it is computed "
+            "again.",
             stacklevel=2,
         )
         return None
 
     def write(self, key: str, history: xr.Dataset) -> None:
         """Keep a cell: the file is there whole, or as it was before."""
-        sealed = history.assign_attrs(cell=key, seal=_seal(history))
         # In memory first: HDF5 itself tells of a full disk in its destructors, again and again. And
         # not by `to_netcdf`, which takes a lock on a Dask cluster, if there is one, by a file name.
         image = io.BytesIO()
         with h5netcdf.File(image, "w") as file:
-            sealed.dump_to_store(H5NetCDFStore(file))
+            sealed(history, key).dump_to_store(H5NetCDFStore(file))
         with self._writing():
             handle, temporary = tempfile.mkstemp(dir=self._folder, prefix=".", suffix=".part")
             try:
@@ -200,7 +201,7 @@ class Keys:
             "keep_weights": run.keep_weights,
             "device": run.device,
         }
-        return _digest(json.dumps(made_of, sort_keys=True, default=str).encode())
+        return digest(json.dumps(made_of, sort_keys=True, default=str).encode())
 
     def _first_and_last(self, cell: Cell, training: Training) -> str:
         """Return a digest of the weights that the first and the last replicate start from.
@@ -209,14 +210,14 @@ class Keys:
         """
         if cell.model not in self._starts:
             both = [*training.starts_of(0), *training.starts_of(-1)]
-            self._starts[cell.model] = _digest(*(_bytes(v) for part in both for v in part))
+            self._starts[cell.model] = digest(*(bytes_of(v) for part in both for v in part))
         return self._starts[cell.model]
 
     def _problem(self, problem: Problem) -> str:
         if id(problem) not in self._problems:
             arrays = problem.x_train, problem.y_train, problem.x_test, problem.y_test
             about = problem.name, problem.n_classes, problem.bayes_accuracy
-            self._problems[id(problem)] = _digest(repr(about).encode(), *map(_bytes, arrays))
+            self._problems[id(problem)] = digest(repr(about).encode(), *map(bytes_of, arrays))
         return self._problems[id(problem)]
 
 
@@ -247,7 +248,7 @@ def measurement_key(made_of: Mapping[str, object], *, machine: bool = False) -> 
     }
     if machine:
         about["machine"] = [platform.node(), platform.machine(), os.cpu_count()]
-    return _digest(json.dumps(about, sort_keys=True).encode())
+    return digest(json.dumps(about, sort_keys=True).encode())
 
 
 def _digest_of_modules(names: Sequence[str]) -> str:
@@ -259,32 +260,7 @@ def _digest_of_modules(names: Sequence[str]) -> str:
         else [here / f"{name}.py"]
         for name in names
     )
-    return _digest(*(file.read_bytes() for each in files for file in each if file.is_file()))
-
-
-def _digest(*parts: bytes) -> str:
-    found = hashlib.sha256()
-    for part in parts:
-        found.update(hashlib.sha256(part).digest())
-    return found.hexdigest()[:32]
-
-
-def _bytes(array: np.ndarray) -> bytes:
-    array = np.ascontiguousarray(array)
-    return f"{array.dtype.str} {array.shape} ".encode() + array.tobytes()
-
-
-def _seal(history: xr.Dataset) -> str:
-    """Return a digest of all that a history holds."""
-    variables = sorted(history.variables.items())
-    named = [(name, variable.dims, variable.dtype.str) for name, variable in variables]
-    attributes = json.dumps(history.attrs, sort_keys=True)
-    values = (_bytes(variable.to_numpy()) for _, variable in variables)
-    return _digest(repr(named).encode(), attributes.encode(), *values)
-
-
-def _plain(value: object) -> object:
-    return value.item() if isinstance(value, np.generic) else value
+    return digest(*(file.read_bytes() for each in files for file in each if file.is_file()))
 
 
 def _umask() -> int:

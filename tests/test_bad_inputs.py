@@ -3,6 +3,7 @@
 import math
 import random
 import re
+from functools import partial
 
 import keras
 import matplotlib.pyplot as plt
@@ -303,8 +304,8 @@ def test_a_model_is_not_a_function_that_builds_one(small):
         case(TypeError, "hidden_units: .* whole", "received 2.5", {"hidden_units": [2.5]}),
         case(TypeError, "hidden_units: .* whole", "received True", {"hidden_units": [True]}),
         case(TypeError, "hidden_units: .* whole", "received '8'", {"hidden_units": ["8"]}),
-        case(ValueError, "dtype: expected 'float64' or", "'float16'", {"dtype": "float16"}),
-        case(ValueError, "dtype: expected 'float64' or", "received None", {"dtype": None}),
+        case(ValueError, "dtype: expected one of 'float64', 'float32'", "'float16'", {"dtype": "float16"}),
+        case(ValueError, "dtype: expected one of 'float64', 'float32'", "received None", {"dtype": None}),
         case(ValueError, "activation: expected a name", "'bump'", {"activation": "bump"}),
         case(ValueError, "activation: expected a name", "received 3", {"activation": 3}),
     ],
@@ -386,6 +387,13 @@ def with_value(value):
         case(ValueError, "finite numbers", "1 NaN or infinite", with_value(math.nan), id="NaN"),
         case(ValueError, "finite numbers", "1 NaN or infinite", with_value(math.inf), id="inf"),
         case(ValueError, "finite numbers", "1 NaN or infinite", with_value(-math.inf), id="-inf"),
+        case(
+            ValueError,
+            "finite numbers",
+            "1 NaN or infinite",
+            with_value(np.longdouble("1e400")),
+            id="infinite in float64",
+        ),
         case(TypeError, "rows of numbers", "'a', 'b'", [["a", "b"]] * 6),
         case(TypeError, "rows of numbers", "'1.5'", [["1.5"]] * 6),
         case(TypeError, "rows of numbers", "None", None),
@@ -791,6 +799,17 @@ def test_loss_that_is_no_mean(small, reduction):
     assert_refused(
         lambda: fit(small, loss=loss), ValueError, "loss: expected", f"reduction='{reduction}'"
     )
+
+
+def test_samples_beyond_the_type_of_the_model():
+    problem = bl.from_arrays(X * 1e40, Y, X * 1e40, Y)
+    assert_refused(
+        lambda: fit(problem, build=partial(bl.mlp, dtype="float32"), batch_size=2),
+        ValueError,
+        "build: expected a model of a type that holds the samples",
+        r"float32 for samples up to \d.*e\+41",
+    )
+    assert fit(problem, batch_size=2)["val_loss"].size
 
 
 def test_model_in_mixed_float16(small):

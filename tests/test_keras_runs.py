@@ -48,3 +48,10 @@ def test_keras_s_default_is_32(small, size):
     run = KerasRun(small, batch_size=size, hidden_units=2)
     run.fit()
     assert run.updates == 2
+
+
+@pytest.mark.parametrize("limit", ["max_epochs", "max_steps_per_epoch"])
+def test_a_limit_of_keras_is_refused(small, monkeypatch, limit):
+    monkeypatch.setattr(keras.config, limit, lambda: 1)
+    with pytest.raises(RuntimeError, match=f"as long as it is asked to, but KERAS_{limit.upper()}"):
+        KerasRun(small, batch_size=8)

@@ -25,6 +25,11 @@ class KerasRun:
     hidden_units : int
     optimizer : keras.optimizers.Optimizer or None
         None is the tutorial's.
+
+    Raises
+    ------
+    RuntimeError
+        If Keras is told to cut its `fit` short.
     """
 
     def __init__(
@@ -35,6 +40,13 @@ class KerasRun:
         hidden_units: int = 50,
         optimizer: keras.optimizers.Optimizer | None = None,
     ):
+        for limit in ("max_epochs", "max_steps_per_epoch"):
+            if getattr(keras.config, limit)() is not None:
+                raise RuntimeError(
+                    f"expected Keras's fit to run as long as it is asked to, but "
+                    f"KERAS_{limit.upper()} or keras.config cuts it to "
+                    f"{getattr(keras.config, limit)()}."
+                )
         self._problem, self._batch_size = problem, batch_size
         with preserved_random_state(), quiet_logging():
             self.model = keras.Sequential(
