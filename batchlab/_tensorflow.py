@@ -82,6 +82,7 @@ with _keras_on_tensorflow(), _standard_error_held_back():
     import keras
     import tensorflow as tf
     from tensorflow.python.eager import context as _context
+    from tensorflow.python.eager.record import stop_recording
     from tensorflow.python.ops import gen_math_ops as products  # that gradients are made of
 
 __all__ = [
@@ -93,6 +94,7 @@ __all__ = [
     "preserved_random_state",
     "products",
     "quiet_logging",
+    "stop_recording",
     "tf",
     "undisturbed_seeds",
     "with_keras_settings",

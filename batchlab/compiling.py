@@ -86,7 +86,7 @@ class Program:
     def _trace(self, shape: Shape) -> None:
         begin = time.perf_counter()
         with building, tf.device(self.device):
-            self.run = TrainingLoop(self._replicate, shape).trace()
+            self.run = TrainingLoop(self._replicate, shape).trace(self.device)
         self.shape = shape
         self._seconds += time.perf_counter() - begin
 

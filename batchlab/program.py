@@ -8,10 +8,11 @@ rate and number of epochs.
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from batchlab._tensorflow import floatx, quiet_logging, tf
+from batchlab._tensorflow import quiet_logging, tf
 from batchlab.budgets import Segment
 from batchlab.replicas import weight_places
 from batchlab.replicate import Replicate
+from batchlab.summation import tracing
 
 METRICS = ("loss", "accuracy", "val_loss", "val_accuracy", "train_loss", "train_accuracy")
 
@@ -80,15 +81,20 @@ class TrainingLoop:
         self._shape = shape
         self._places = weight_places(replicate.model)
 
-    def trace(self) -> Callable:
+    def trace(self, device: str) -> Callable:
         """Return `run` as a function that XLA compiles at its first call.
+
+        Parameters
+        ----------
+        device : str
+            TensorFlow's name of the one it will run on.
 
         Raises
         ------
         NotVectorizable
             If the group has several replicates and the model cannot be run for them at once.
         """
-        with floatx(self._shape.dtype):
+        with tracing(self._shape.dtype, device):
             compiled = tf.function(self.run, jit_compile=True, autograph=False)
             return compiled.get_concrete_function(*self._signature())
 

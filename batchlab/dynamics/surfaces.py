@@ -14,7 +14,7 @@ import joblib
 import numpy as np
 
 from batchlab._checks import shown
-from batchlab._tensorflow import floatx, keras, tf
+from batchlab._tensorflow import device_name, keras, tf
 from batchlab.data import Problem
 from batchlab.dynamics.loss_surface import LossSurface
 from batchlab.identity import identity
@@ -22,6 +22,7 @@ from batchlab.losses import checked_loss
 from batchlab.optimizers import settings_of
 from batchlab.program import NotVectorizable
 from batchlab.replicas import Build, initial_variables, n_outputs
+from batchlab.summation import tracing
 
 SURFACES_KEPT = 16
 
@@ -86,7 +87,7 @@ class CompiledSurface:
         def product(vector: np.ndarray) -> np.ndarray:
             return function(row, tf.constant(np.ravel(vector), dtype), *data).numpy()
 
-        with floatx(dtype):  # the first call traces
+        with tracing(dtype, device_name(None)):  # the first call does
             product(np.zeros(self.surface.trainable.sum()))
         return product
 
@@ -101,7 +102,7 @@ class CompiledSurface:
         found = np.full((len(rows), *shape), np.nan)
         sound = np.flatnonzero(np.isfinite(rows).all(axis=1))
         if sound.size:
-            with floatx(dtype):  # the first call traces
+            with tracing(dtype, device_name(None)):  # the first call does
                 found[sound[0]] = one(sound[0])
             with ThreadPoolExecutor(joblib.cpu_count()) as pool:
                 for place, value in zip(sound[1:], pool.map(one, sound[1:]), strict=True):
