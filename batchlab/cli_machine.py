@@ -50,8 +50,7 @@ def fingerprint(
             if path is not None:
                 check_writable(name, path)
 
-        # Of the package, fingerprint_report may be the module or its function.
-        from .fingerprint_report import fingerprint_report
+        from .fingerprint_words import fingerprint_report
         from .fingerprints import fingerprint as compute
         from .fingerprints import write_fingerprint
 
@@ -86,6 +85,30 @@ def fingerprint(
     "--device",
     type=click.Choice(["cpu", "gpu"], case_sensitive=False),
     help="The only one to measure.  [default: both]",
+)
+@click.option(
+    "--epochs",
+    metavar="N",
+    type=click.IntRange(min=2),
+    default=200,
+    show_default=True,
+    help="Of each training.",
+)
+@click.option(
+    "--rounds",
+    metavar="N",
+    type=click.IntRange(min=2),
+    default=10,
+    show_default=True,
+    help="In which the devices take turns.",
+)
+@click.option(
+    "--seconds",
+    metavar="S",
+    type=float,
+    default=1.0,
+    show_default=True,
+    help="Of training that are enough; what takes longer is extrapolated.",
 )
 @click.option("--larger", is_flag=True, help="Measure a larger model on larger data as well.")
 @click.option(

@@ -1,0 +1,156 @@
+"""The tutorial's five runs, whose numbers tell whether a machine computes what others do."""
+
+import hashlib
+import os
+from importlib import resources
+
+import numpy as np
+import xarray as xr
+
+from batchlab._tensorflow import keras
+from batchlab.atomic import replacing
+from batchlab.data import blobs
+from batchlab.machines import machine_report
+from batchlab.models import mlp
+from batchlab.program import METRICS
+from batchlab.runs import fit_each, side_by_side
+
+EPOCHS = 200
+REPLICATES = 8
+
+# The batch size and the learning rate of each. In the last one a change of the last bit grows until
+# nothing is left of the run that it was (notebook 10): other machines need not agree there.
+RUNS = {
+    "500 at 0.01": (500, 0.01),
+    "32 at 0.01": (32, 0.01),
+    "4 at 0.01": (4, 0.01),
+    "1 at 0.001": (1, 0.001),
+    "1 at 0.01": (1, 0.01),
+}
+CHAOTIC = "1 at 0.01"
+
+
+def fingerprint(
+    *, epochs: int = EPOCHS, device: str | None = None, threads: int | None = None
+) -> xr.Dataset:
+    """Return the tutorial's five runs, to be compared with those of other machines.
+
+    Parameters
+    ----------
+    epochs : int, default 200
+        Fewer are the beginning of the same histories.
+    device, threads
+        As in `batchlab.fit`. No number depends on the threads.
+
+    Returns
+    -------
+    xarray.Dataset
+        The six metrics of a history, each float64 of dimensions (run, replicate, epoch), with
+        eight replicates.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `fit` refuses an argument.
+
+    Examples
+    --------
+    >>> import batchlab as bl
+    >>> dict(bl.fingerprint(epochs=2).sizes)
+    {'run': 5, 'replicate': 8, 'epoch': 2}
+    """
+    runs = {
+        name: {"batch_size": size, "optimizer": keras.optimizers.SGD(rate, momentum=0.9)}
+        for name, (size, rate) in RUNS.items()
+    }
+    histories = fit_each(
+        mlp,
+        blobs(),
+        runs,
+        epochs=epochs,
+        replicates=REPLICATES,
+        device=device,
+        threads=threads,
+        keep_weights="none",
+    )
+    study = side_by_side(histories)
+    values = study[list(METRICS)].transpose("run", "replicate", "epoch").reset_coords(drop=True)
+    values.attrs = {
+        name: value
+        for name, value in study.attrs.items()
+        if name in ("device", "dtype", "threads") or name.endswith("_version")
+    }
+    values.attrs["machine"] = "\n".join(machine_report())
+    return values
+
+
+def digests(printed: xr.Dataset) -> dict[str, dict[str, str]]:
+    """Return the SHA-256 of each run's metrics.
+
+    Parameters
+    ----------
+    printed : xarray.Dataset
+        From `fingerprint`.
+
+    Returns
+    -------
+    dict of str to dict of str to str
+        By run and metric: of the float64 values, little-endian, replicate by replicate.
+    """
+    return {
+        run: {
+            metric: hashlib.sha256(
+                printed[metric].sel(run=run).to_numpy().astype("<f8").tobytes()
+            ).hexdigest()
+            for metric in METRICS
+        }
+        for run in printed["run"].to_numpy().tolist()
+    }
+
+
+def published_fingerprint() -> xr.Dataset:
+    """Return the fingerprint that this version of the library holds.
+
+    Returns
+    -------
+    xarray.Dataset
+        As from `fingerprint`; the attributes say what machine it comes from.
+
+    Raises
+    ------
+    ValueError
+        If its values do not have the digests that are stored beside them.
+    """
+    with (
+        resources.as_file(resources.files("batchlab") / "fingerprint.nc") as path,
+        xr.open_dataset(path, engine="h5netcdf") as stored,
+    ):
+        found = stored.load()
+    sealed = found["sha256"].to_series().unstack("metric").to_dict("index")
+    found = found.drop_vars(["sha256", "metric"])
+    if sealed != digests(found):
+        raise ValueError(
+            "batchlab/fingerprint.nc: expected the values that its digests are of, found others."
+        )
+    return found
+
+
+def write_fingerprint(printed: xr.Dataset, path: str | os.PathLike[str]) -> None:
+    """Write a fingerprint with its digests as netCDF, whole or not at all.
+
+    Parameters
+    ----------
+    printed : xarray.Dataset
+        From `fingerprint`.
+    path : path
+    """
+    rows = [list(each.values()) for each in digests(printed).values()]
+    sealed = printed.assign_coords(metric=list(METRICS))
+    sealed["sha256"] = ("run", "metric"), np.array(rows, dtype=object)
+    # Accuracies are few different values, which pack better with their bytes together.
+    packed = {
+        name: {"zlib": True, "complevel": 9, "shuffle": name.endswith("loss"), "chunksizes": shape}
+        for name, shape in ((name, printed[name].shape) for name in METRICS)
+    }
+    with replacing(path) as part:
+        sealed.to_netcdf(part, engine="h5netcdf", encoding=packed)
