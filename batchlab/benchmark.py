@@ -1,18 +1,17 @@
 """`make bench`: the speed of batchlab beside Keras's fit, measured in turn in one process.
 
 python -m batchlab.benchmark --help
+
+A CPU beside a GPU is another table: batchlab devices.
 """
 
 import argparse
-import platform
 import time
 
-import joblib
-
 import batchlab as bl
-from batchlab._tensorflow import keras, tf
 from batchlab.benchmark_fit import REPEATS, Run, measure_batchlab, measure_keras, table
 from batchlab.benchmark_sweep import report
+from batchlab.machines import machine_in_words
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -21,6 +20,7 @@ def main(arguments: list[str] | None = None) -> None:
         prog="python -m batchlab.benchmark",
         description="Seconds of Keras's fit and of batchlab on the tutorial's three runs, and on "
         "its figure of eight panels, and their ratios.",
+        epilog="A CPU beside a GPU: batchlab devices.",
     )
     parser.add_argument("--epochs", type=int, default=200, help="of each run (default 200)")
     parser.add_argument(
@@ -65,9 +65,7 @@ def main(arguments: list[str] | None = None) -> None:
         f"batchlab's.\nKeras's fit ran {given.fit_epochs + 1} epochs in float32, its default; the "
         "rest is extrapolated, since its time grows linearly.\nbatchlab's ran all of them in "
         f"float64, without compiling the median of {REPEATS} calls.\n"
-        f"TensorFlow {tf.__version__}, Keras {keras.__version__}, Python "
-        f"{platform.python_version()}, {joblib.cpu_count()} cores; all of it took "
-        f"{time.perf_counter() - begin:.0f} s."
+        f"{machine_in_words()}; all of it took {time.perf_counter() - begin:.0f} s."
     )
 
 

@@ -76,6 +76,24 @@ def _rounded_mean(values: np.ndarray, axis: int) -> np.ndarray:
     return np.round(values.mean(axis=axis), 14)
 
 
+def paired_ratio(above: np.ndarray, below: np.ndarray) -> Interval:
+    """Return the ratio of what was measured in pairs, round by round, and its 95 % interval.
+
+    The geometric mean, so that the answer is the same if the ratio is formed the other way round.
+
+    Parameters
+    ----------
+    above, below : ndarrays of shape (rounds, ...)
+        Positive.
+
+    Returns
+    -------
+    Interval
+        See `mean_interval`, of the logarithms.
+    """
+    return Interval(*map(np.exp, mean_interval(np.log(above) - np.log(below))))
+
+
 def over_replicates(values: xr.DataArray) -> xr.Dataset:
     """Return the mean over the replicates that have a value, and its interval, in every cell.
 
