@@ -137,6 +137,19 @@ def keywords(build: object) -> set[str]:
     return {parameter.name for parameter in parameters if parameter.kind in kinds}
 
 
+def check_takes_dtype(build: object) -> None:
+    """Refuse what cannot be asked for a model in float32 as well as in float64.
+
+    Raises
+    ------
+    TypeError
+    """
+    if not callable(build) or "dtype" not in keywords(build):
+        raise TypeError(
+            f"build: expected a function that takes a problem and a dtype, received {shown(build)}."
+        )
+
+
 def _options(optimizer: object) -> set[str]:
     return set(settings_of(optimizer)[1]) - {"learning_rate", "excluded_from_weight_decay"}
 

@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 
-from batchlab._checks import shown, whole_number
+from batchlab._checks import choice, shown, whole_number
 from batchlab._tensorflow import keras
 from batchlab.data import Problem, check_problem
+
+PRECISIONS = ("float64", "float32")
 
 
 def mlp(
@@ -53,8 +55,7 @@ def mlp(
     303
     """
     check_problem(problem)
-    if dtype not in ("float64", "float32"):
-        raise ValueError(f"dtype: expected 'float64' or 'float32', received {shown(dtype)}.")
+    choice("dtype", dtype, PRECISIONS)
     if isinstance(hidden_units, str) or not isinstance(hidden_units, Sequence):
         raise TypeError(
             "hidden_units: expected a list such as [50] or [64, 32], received "

@@ -1,5 +1,6 @@
 """What updates and whole trainings cost in seconds: measured alone and in turns."""
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -8,9 +9,11 @@ import pandas as pd
 
 from batchlab._checks import whole_number
 from batchlab._tensorflow import keras
+from batchlab.choices import check_takes_dtype
 from batchlab.data import Problem
 from batchlab.grid import Cell, grid_of
-from batchlab.intervals import mean_interval
+from batchlab.intervals import mean_interval, paired_ratio
+from batchlab.models import PRECISIONS
 from batchlab.prepared import Starts, Training
 from batchlab.replicas import Build
 from batchlab.runs import check_runs
@@ -137,20 +140,8 @@ def time_runs(
     >>> table["updates"].tolist()
     [315, 5]
     """
-    check_runs(runs)
     common = {"epochs": epochs, "replicates": replicates, "device": device, "threads": threads}
-    cells = []
-    for name, run in runs.items():
-        unknown = sorted(set(run) - {"batch_size", "optimizer", "loss"})
-        if unknown or "batch_size" not in run:
-            raise TypeError(
-                "runs: expected a batch_size, and no more than an optimizer and a loss beside it, "
-                f"of {name!r}, received {', '.join(run) or 'nothing'}."
-            )
-        own = grid_of(build, problem, **run, **common).cells
-        if len(own) != 1:
-            raise TypeError(f"runs: expected one run of {name!r}, received {len(own)}.")
-        cells += own
+    cells = _cells_of(build, problem, runs, common)
     mean, low, high = mean_interval(_in_turns(cells, repeats))
     return pd.DataFrame(
         {
@@ -163,6 +154,80 @@ def time_runs(
     )
 
 
+def time_precisions(
+    build: Build,
+    problem: Problem,
+    runs: Mapping[str, Mapping[str, object]],
+    *,
+    epochs: int,
+    replicates: int = 8,
+    repeats: int = 10,
+    device: str | None = None,
+    threads: int | None = None,
+) -> pd.DataFrame:
+    """Measure what whole trainings cost in float64 and in float32, as `time_runs` does.
+
+    In each of `repeats` rounds the runs take turns, and the precisions within them.
+
+    Parameters
+    ----------
+    build : callable
+        Problem -> keras.Model, that takes a keyword `dtype`; `mlp` is one.
+    problem, runs, epochs, replicates, repeats, device, threads
+        As in `time_runs`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        By run: `float64` and `float32`, seconds for all replicates divided by their number, means
+        over the rounds; `ratio`, the first by the second, with `low` and `high`, its 95 % interval
+        (see `batchlab.intervals.paired_ratio`).
+
+    Raises
+    ------
+    TypeError, ValueError
+        As from `time_runs`, and if `build` takes no `dtype`.
+
+    Examples
+    --------
+    >>> import batchlab as bl
+    >>> runs = {"full": {"batch_size": "full"}}
+    >>> table = bl.time_precisions(bl.mlp, bl.blobs(), runs, epochs=5, repeats=2)
+    >>> table.columns.tolist()
+    ['float64', 'float32', 'ratio', 'low', 'high']
+    """
+    check_takes_dtype(build)
+    common = {"epochs": epochs, "replicates": replicates, "device": device, "threads": threads}
+    builds = [functools.partial(build, dtype=dtype) for dtype in PRECISIONS]
+    each = [_cells_of(own, problem, runs, common) for own in builds]
+    cells = [cell for pair in zip(*each, strict=True) for cell in pair]
+    seconds = _in_turns(cells, repeats).reshape(-1, len(runs), len(PRECISIONS))
+    ratio, low, high = paired_ratio(seconds[..., 0], seconds[..., 1])
+    means = dict(zip(PRECISIONS, seconds.mean(axis=0).T, strict=True))
+    return pd.DataFrame(
+        {**means, "ratio": ratio, "low": low, "high": high},
+        index=pd.Index(list(runs), name="run"),
+    )
+
+
+def _cells_of(build: Build, problem: Problem, runs: Mapping, common: dict) -> list[Cell]:
+    """Return a cell for each run."""
+    check_runs(runs)
+    cells = []
+    for name, run in runs.items():
+        unknown = sorted(set(run) - {"batch_size", "optimizer", "loss"})
+        if unknown or "batch_size" not in run:
+            raise TypeError(
+                "runs: expected a batch_size, and no more than an optimizer and a loss beside it, "
+                f"of {name!r}, received {', '.join(run) or 'nothing'}."
+            )
+        own = grid_of(build, problem, **run, **common).cells
+        if len(own) != 1:
+            raise TypeError(f"runs: expected one run of {name!r}, received {len(own)}.")
+        cells += own
+    return cells
+
+
 def _in_turns(cells: Sequence[Cell], repeats: int) -> np.ndarray:
     """Return the seconds of a replicate's training in each round, shape (repeats, cells)."""
     repeats = whole_number("repeats", repeats, minimum=2)
@@ -170,11 +235,15 @@ def _in_turns(cells: Sequence[Cell], repeats: int) -> np.ndarray:
         replace(cell, run=replace(cell.run, budget=cell.run.budget.recorded_once())).training()
         for cell in cells
     ]
-    starts = trainings[0].draw(show_progress=False)
-    for training in trainings:
+    drawn: dict[int, Starts] = {}  # by build: runs of one model start alike
+    pairs = []
+    for cell, training in zip(cells, trainings, strict=True):
+        if id(cell.build) not in drawn:
+            drawn[id(cell.build)] = training.draw(show_progress=False)
         training.trace()
         training.compile()
-    rounds = [[_seconds(training, starts) for training in trainings] for _ in range(repeats)]
+        pairs.append((training, drawn[id(cell.build)]))
+    rounds = [[_seconds(*pair) for pair in pairs] for _ in range(repeats)]
     return np.array(rounds) / cells[0].run.replicates
 
 
