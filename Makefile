@@ -15,8 +15,8 @@ LOCK      := requirements$(if $(GPU),-gpu).lock
 INSTALLED := .venv/installed-$(LOCK)
 RESULTS   := $(OUTPUTS)$(PARAMS:%=/%)
 KNOWN     := $(patsubst notebooks/params/%.yaml,%,$(sort $(wildcard notebooks/params/*.yaml)))
-# Tests that kill processes and look at the clock: nothing else runs beside them.
-ALONE     := tests/test_execution.py tests/test_parallel.py tests/test_progress.py
+# Tests that look at the clock: nothing else runs beside them.
+ALONE     := tests/test_parallel.py tests/test_progress.py
 COMMA     := ,
 SPACE     := $(subst ,, )
 LISTED    := $(subst $(SPACE),$(COMMA) ,$(KNOWN))
@@ -64,7 +64,7 @@ test: environment ## Run all that guards the project: ruff, tests, fingerprint, 
 	@echo '== 4/5 fingerprint: this machine computes the published numbers'
 	@$(PYTHON) -m batchlab fingerprint
 	@echo '== 5/5 nbval: every stored output of every notebook comes out again'
-	@$(PYTHON) -m pytest --nbval --nbval-cell-timeout=900 notebooks
+	@$(PYTHON) -m pytest --nbval --nbval-cell-timeout=900 --numprocesses=2 --dist=loadscope notebooks
 	@echo '== all passed'
 
 lab: environment ## Open JupyterLab on the notebooks

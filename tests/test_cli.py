@@ -1,11 +1,15 @@
 """The command line: what it refuses, what it runs again, and what it says."""
 
+import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import chdir, redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import psutil
@@ -25,21 +29,31 @@ rate = 0.1  # step size
 optimizer = "SGD"  # a name
 sizes = [4, 8]  # samples
 flag = False  # whether"""
+RATE = "rate = 0.1  # step size"
 SHOW = "print(batch_size, rate, repr(optimizer), sizes, flag)"
 SHOW_DEVICE = "import os\nprint(os.environ['BATCHLAB_DEVICE'], os.environ['CUDA_VISIBLE_DEVICES'])"
+BATCH = ["run", "--jobs", "2", "--device", "cpu"]
+PAGES = [
+    f"{name}.{end}" for name in ("04-minibatch", "05-batch-sizes") for end in ("html", "ipynb")
+]
+
+
+def with_notebooks(path):
+    """Return a folder with notebooks of which only the first has a batch size."""
+    about = {"heading": HEADING, "parameters": PARAMETERS}
+    write(path / "notebooks" / "04-minibatch.ipynb", SHOW, SHOW_DEVICE, **about)
+    about["parameters"] = RATE
+    write(path / "notebooks" / "05-batch-sizes.ipynb", "print(rate)", **about)
+    (path / "notebooks" / "params").mkdir()
+    (path / "notebooks" / "params" / "video.yaml").write_text("rate: 0.5\nbatch_size: 8\n")
+    return path
 
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    """A folder to work in, with notebooks of which only the first has a batch size."""
+    """A folder with notebooks, to work in."""
     monkeypatch.chdir(tmp_path)
-    about = {"heading": HEADING, "parameters": PARAMETERS}
-    write(tmp_path / "notebooks" / "04-minibatch.ipynb", SHOW, SHOW_DEVICE, **about)
-    about["parameters"] = "rate = 0.1  # step size"
-    write(tmp_path / "notebooks" / "05-batch-sizes.ipynb", "print(rate)", **about)
-    (tmp_path / "notebooks" / "params").mkdir()
-    (tmp_path / "notebooks" / "params" / "video.yaml").write_text("rate: 0.5\nbatch_size: 8\n")
-    return tmp_path
+    return with_notebooks(tmp_path)
 
 
 @pytest.fixture
@@ -86,6 +100,12 @@ def test_without_anything_every_notebook_runs_with_its_defaults(planned):
     runs, options = planned
     assert runs == ([("04-minibatch", {}), ("05-batch-sizes", {})], Path("outputs"))
     assert options == {"at_a_time": 1, "timeout": None, "device": None}
+
+
+def test_notebooks_may_be_in_another_folder(planned):
+    Path("notebooks").rename("others")
+    main(["run", "--notebooks", "others"])
+    assert [name for name, _ in planned[0][0]] == ["04-minibatch", "05-batch-sizes"]
 
 
 def test_settings_of_a_source_have_a_folder_of_their_own(planned):
@@ -151,46 +171,73 @@ def test_a_manifest_of_another_kind_costs_one_sentence_and_nothing_is_kept(plann
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory):
-    """A folder in which a notebook was run with its defaults."""
+def batch_of_two(tmp_path_factory):
+    """A folder in which two notebooks were run at a time, and what the command said."""
     path = tmp_path_factory.mktemp("finished")
-    about = {"heading": HEADING, "parameters": PARAMETERS}
-    write(path / "notebooks" / "04-minibatch.ipynb", SHOW, **about)
-    assert main(["run", "--notebooks", str(path / "notebooks"), "-o", str(path / "out")]) == 0
+    for name, own, other in ("04-minibatch", "a", "b"), ("05-batch-sizes", "b", "a"):
+        meet = (
+            "import pathlib, time\n"
+            f"pathlib.Path('{own}').touch()\n"
+            "latest = time.monotonic() + 60\n"
+            f"while not pathlib.Path('{other}').exists() and time.monotonic() < latest:\n"
+            "    time.sleep(0.05)\n"
+            f"print('met' if pathlib.Path('{other}').exists() else 'alone')"
+        )
+        first = name == "04-minibatch"
+        about = {"heading": HEADING, "parameters": PARAMETERS if first else RATE}
+        shows = [SHOW, SHOW_DEVICE] if first else ["print(rate)"]
+        write(path / "notebooks" / f"{name}.ipynb", *shows, meet, **about)
+    out, err = io.StringIO(), io.StringIO()
+    with chdir(path), redirect_stdout(out), redirect_stderr(err):
+        assert main([*BATCH, "-p", "batch_size=64"]) == 0
+    return path, out.getvalue(), err.getvalue()
+
+
+@pytest.fixture
+def finished(batch_of_two, tmp_path, monkeypatch):
+    """A copy of that folder, to work in."""
+    path = shutil.copytree(batch_of_two[0], tmp_path / "finished")
+    monkeypatch.chdir(path)
     return path
 
 
 def kept(folder, parameters=None, **options):
     """Whether a finished notebook would not be run again."""
-    notebooks = find([], folder / "notebooks")
-    (run,) = batch.plan(notebooks, [parameters or {}], folder / "out", **options)
+    notebooks = find(["04"], folder / "notebooks")
+    given = {"batch_size": 64, **(parameters or {})}
+    options = {"device": "cpu", **options}
+    (run,) = batch.plan(notebooks, [given], folder / "outputs", **options)
     assert run.result in ("kept", "not run")
     return run.result == "kept"
 
 
 def test_a_result_is_kept_only_for_the_same_parameters_code_and_environment(finished, monkeypatch):
     assert kept(finished)
-    assert kept(finished, {"batch_size": 32})
+    assert kept(finished, {"rate": 0.1})  # its default
     assert not kept(finished, force=True)
-    assert not kept(finished, {"batch_size": 64})
+    assert not kept(finished, {"batch_size": 32})
     assert not kept(finished, {"rate": float("nan")})
-    assert not kept(finished, device="cpu")
+    assert not kept(finished, device="gpu")
     with monkeypatch.context() as patch:
+        patch.delenv("BATCHLAB_DEVICE", raising=False)
+        assert not kept(finished, device=None)
+        patch.setenv("BATCHLAB_DEVICE", "gpu")
+        assert not kept(finished, device=None)
         patch.setenv("BATCHLAB_DEVICE", "cpu")
-        assert not kept(finished)
+        assert kept(finished, device=None)
     with monkeypatch.context() as patch:
         patch.setattr(provenance, "library_digest", lambda: "another")
         assert not kept(finished)
     with monkeypatch.context() as patch:
         patch.setattr(provenance, "versions", lambda: {"python": "3.99"})
         assert not kept(finished)
-    notebook, page = finished / "notebooks" / "04-minibatch.ipynb", finished / "out"
+    notebook = finished / "notebooks" / "04-minibatch.ipynb"
     text = notebook.read_text()
     notebook.write_text(text.replace("print(", "print(1, "))
     assert not kept(finished)
     notebook.write_text(text)
     assert kept(finished)
-    page = finished / "out" / "04-minibatch.html"
+    page = finished / "outputs" / "04-minibatch.html"
     whole = page.read_bytes()
     page.write_bytes(whole[:-10])
     assert not kept(finished)
@@ -198,25 +245,25 @@ def test_a_result_is_kept_only_for_the_same_parameters_code_and_environment(fini
     assert kept(finished)
 
 
-def test_a_batch_runs_resumes_and_replaces(folder, capsys):
-    command = ["run", "--jobs", "2", "--device", "cpu"]
-    assert main([*command, "-p", "batch_size=64"]) == 0
-    shown = capsys.readouterr()
-    assert shown.err == ""
-    first = rows(shown.out)
-    assert first["04-minibatch"][0] == "batch_size=64"
-    assert first["04-minibatch"][2:] == ["done", "outputs/04-minibatch.ipynb"]
-    assert first["05-batch-sizes"][1:] == ["done", "outputs/05-batch-sizes.ipynb"]
-    assert printed(Path("outputs/04-minibatch.ipynb")) == "64 0.1 'SGD' [4, 8] False\ncpu \n"
-    both = [
-        f"{name}.{end}" for name in ("04-minibatch", "05-batch-sizes") for end in ("html", "ipynb")
-    ]
-    assert files(folder / "outputs") == [*both, "index.html", "manifest.json"]
+def test_a_batch_runs_side_by_side_what_it_is_asked_for(batch_of_two):
+    folder, out, err = batch_of_two
+    assert err == ""
+    found = rows(out)
+    assert found["04-minibatch"][0] == "batch_size=64"
+    assert found["04-minibatch"][2:] == ["done", "outputs/04-minibatch.ipynb"]
+    assert found["05-batch-sizes"][1:] == ["done", "outputs/05-batch-sizes.ipynb"]
+    outputs = folder / "outputs"
+    assert printed(outputs / "04-minibatch.ipynb") == ("64 0.1 'SGD' [4, 8] False\ncpu \nmet\n")
+    assert printed(outputs / "05-batch-sizes.ipynb") == "0.1\nmet\n"
+    assert files(outputs) == [*PAGES, "index.html", "manifest.json"]
 
+
+def test_a_batch_resumes_and_replaces(finished, batch_of_two, capsys):
+    first = rows(batch_of_two[1])
     Path("outputs/05-batch-sizes.ipynb").write_text("{}")
     before = Path("outputs/04-minibatch.ipynb").stat().st_mtime_ns
     Path("outputs/04-minibatch.failed.ipynb").write_text("of other parameters")
-    assert main([*command, "-p", "batch_size=64"]) == 0
+    assert main([*BATCH, "-p", "batch_size=64"]) == 0
     again = rows(capsys.readouterr().out)
     assert again["04-minibatch"][1:] == [
         first["04-minibatch"][1],
@@ -225,7 +272,7 @@ def test_a_batch_runs_resumes_and_replaces(folder, capsys):
     ]
     assert again["05-batch-sizes"][1] == "done"
     assert Path("outputs/04-minibatch.ipynb").stat().st_mtime_ns == before
-    assert files(folder / "outputs") == [*both, "index.html", "manifest.json"]
+    assert files(finished / "outputs") == [*PAGES, "index.html", "manifest.json"]
 
 
 def test_one_that_fails_dies_or_hangs_does_not_keep_the_others_from_running(folder, capsys):
@@ -235,7 +282,7 @@ def test_one_that_fails_dies_or_hangs_does_not_keep_the_others_from_running(fold
     nameless = {"name": "no-such-kernel", "display_name": "None", "language": "python"}
     write(notebooks / "03-kernel.ipynb", "1", kernel=nameless)
     started = time.monotonic()
-    assert main(["run", "01", "02", "03", "05", "--jobs", "4", "--timeout", "8"]) == 1
+    assert main(["run", "01", "02", "03", "05", "--jobs", "4", "--timeout", "5"]) == 1
     assert time.monotonic() - started < 60
     shown = capsys.readouterr()
     assert {name: row[1] for name, row in rows(shown.out).items()} == {
@@ -245,20 +292,9 @@ def test_one_that_fails_dies_or_hangs_does_not_keep_the_others_from_running(fold
         "05-batch-sizes": "done",
     }
     assert "FAILED  01-dies, cell 3 of 3: the kernel died" in shown.err
-    assert "FAILED  02-hangs, cell 3 of 3: it took more than 8 seconds" in shown.err
+    assert "FAILED  02-hangs, cell 3 of 3: it took more than 5 seconds" in shown.err
     assert "FAILED  03-kernel: there is no kernel no-such-kernel to run it" in shown.err
     assert "one_run" not in shown.err
-
-
-def test_notebooks_run_side_by_side(folder):
-    for mine, other in ("a", "b"), ("b", "a"):
-        wait = (
-            "import pathlib, time\n"
-            f"pathlib.Path('{mine}').touch()\n"
-            f"while not pathlib.Path('{other}').exists():\n    time.sleep(0.05)"
-        )
-        write(folder / "notebooks" / f"{mine}.ipynb", wait)
-    assert main(["run", "a", "b", "--jobs", "2", "--timeout", "60"]) == 0
 
 
 def wait_for(path):
@@ -268,8 +304,11 @@ def wait_for(path):
     assert path.exists()
 
 
-@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGKILL])
-def test_a_batch_that_is_stopped_keeps_what_was_finished_and_leaves_nothing_else(folder, stop):
+STOPS = signal.SIGINT, signal.SIGKILL
+
+
+def stop_a_batch(folder, stop):
+    """Stop a batch while two of its notebooks run; return what is left of it."""
     notebooks = folder / "notebooks"
     sleep = "from subprocess import Popen\nPopen(['sleep', '300'])\nopen('begun', 'w')"
     write(notebooks / "06-sleeps.ipynb", sleep, "import time\ntime.sleep(300)")
@@ -278,7 +317,7 @@ def test_a_batch_that_is_stopped_keeps_what_was_finished_and_leaves_nothing_else
     command = [sys.executable, "-m", "batchlab", "run", "05", "06", "07", "08", "--jobs", "2"]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    with subprocess.Popen(command, env=environment, **pipes) as process:
+    with subprocess.Popen(command, cwd=folder, env=environment, **pipes) as process:
         wait_for(notebooks / "begun")
         wait_for(notebooks / "too")
         started = psutil.Process(process.pid).children(recursive=True)
@@ -286,11 +325,26 @@ def test_a_batch_that_is_stopped_keeps_what_was_finished_and_leaves_nothing_else
         process.send_signal(stop)
         shown, errors = process.communicate(timeout=60)
     psutil.wait_procs(started, timeout=30)
-    assert not [one for one in started if one.is_running() and one.status() != "zombie"]
+    alive = [one for one in started if one.is_running() and one.status() != "zombie"]
+    return folder, alive, process.returncode, shown, errors
+
+
+@pytest.fixture(scope="module")
+def stopped(tmp_path_factory):
+    """What is left of batches that are stopped, by the signal; they run at the same time."""
+    folders = [with_notebooks(tmp_path_factory.mktemp(stop.name)) for stop in STOPS]
+    with ThreadPoolExecutor(len(STOPS)) as pool:
+        return dict(zip(STOPS, pool.map(stop_a_batch, folders, STOPS), strict=True))
+
+
+@pytest.mark.parametrize("stop", STOPS)
+def test_a_batch_that_is_stopped_keeps_what_was_finished_and_leaves_nothing_else(stopped, stop):
+    folder, alive, status, shown, errors = stopped[stop]
+    assert not alive
     left = ["05-batch-sizes.html", "05-batch-sizes.ipynb", "manifest.json"]
     assert files(folder / "outputs") == left
     if stop != signal.SIGKILL:
-        assert (process.returncode, errors) == (130, "stopped\n")
+        assert (status, errors) == (130, "stopped\n")
         results = {
             name: [word for word in row if word.isalpha()] for name, row in rows(shown).items()
         }
@@ -349,9 +403,9 @@ def test_list_shows_questions_running_times_and_parameters(folder, capsys):
 
 
 def test_list_speaks_json_and_of_measured_seconds(finished, capsys):
-    where = ["--notebooks", str(finished / "notebooks"), "--output", str(finished / "out")]
+    where = ["--notebooks", str(finished / "notebooks"), "--output", str(finished / "outputs")]
     assert main(["list", "--json", *where]) == 0
-    (found,) = json.loads(capsys.readouterr().out)
+    found, _ = json.loads(capsys.readouterr().out)
     assert found["name"] == "04-minibatch"
     assert found["question"] == "Which size?"
     assert found["runtime"] == "about 10 seconds"

@@ -16,7 +16,7 @@ from batchlab.execution import ExecutionError, execute
 from batchlab.pages import write_index
 from batchlab.parameters import check_parameters, parameters_from
 
-FIGURE = base64.b64encode(b"\x89PNG not really").decode()
+FIGURE = base64.b64encode(b"\x89PNG\r\n\x1a\n not really").decode()
 SHOW_FIGURE = (
     "from IPython.display import display\n"
     f"display({{'image/png': '{FIGURE}', 'text/plain': 'figure'}}, raw=True)"

@@ -7,10 +7,9 @@ import signal
 import subprocess
 import sys
 import textwrap
-import time
-from pathlib import Path
 
 import pytest
+from stores import cells_in, wait_for
 
 import batchlab as bl
 from batchlab._tensorflow import device_name, floatx, keras, tf
@@ -314,17 +313,6 @@ def start_sweep(folder):
     return subprocess.Popen(
         [sys.executable, "-c", textwrap.dedent(code)], stderr=subprocess.PIPE, text=True
     )
-
-
-def cells_in(folder):
-    return {path.name: path.stat().st_mtime_ns for path in Path(folder).glob("*.nc")}
-
-
-def wait_for(condition, seconds=60):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.01)
 
 
 @pytest.fixture(scope="module")

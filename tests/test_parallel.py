@@ -17,6 +17,7 @@ import numpy as np
 import psutil
 import pytest
 from joblib.externals.loky import get_reusable_executor
+from stores import cells_in, wait_for
 
 import batchlab as bl
 from batchlab._tensorflow import keras
@@ -309,17 +310,6 @@ def start_sweep(folder, n_jobs):
         text=True,
         start_new_session=True,
     )
-
-
-def cells_in(folder):
-    return {path.name: path.stat().st_mtime_ns for path in Path(folder).glob("*.nc")}
-
-
-def wait_for(condition, seconds=60):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.01)
 
 
 @pytest.fixture(scope="module")
