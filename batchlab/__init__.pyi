@@ -85,6 +85,7 @@ from .reporting import run_report as run_report
 from .results import open_result as open_result
 from .retuning import updates_to_target as updates_to_target
 from .runs import fit_each as fit_each
+from .runs import runs_at as runs_at
 from .runs import side_by_side as side_by_side
 from .scaling import noise_to_target as noise_to_target
 from .scaling import savings as savings

@@ -3,6 +3,7 @@
 A notebook is read as JSON: so a list of them is there at once, and nothing of them is run.
 """
 
+import contextlib
 import hashlib
 import json
 import re
@@ -110,6 +111,25 @@ def read(path: Path) -> Notebook:
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"expected a notebook, but {path} is none: it has no cells") from error
     return Notebook(path, tuple(cells), str(kernel))
+
+
+def declared_in(folder: Path) -> set[str]:
+    """Return the names that any notebook in a folder declares: one file serves them all.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+
+    Returns
+    -------
+    set of str
+    """
+    names: set[str] = set()
+    for path in folder.glob("*.ipynb"):
+        # A neighbour that cannot be read is no reason not to run this one.
+        with contextlib.suppress(OSError, ValueError):
+            names.update(read(path).declared)
+    return names
 
 
 def check_apart(notebook: Path, output_dir: Path) -> None:

@@ -7,26 +7,20 @@ from importlib import resources
 import numpy as np
 import xarray as xr
 
-from batchlab._tensorflow import keras
 from batchlab.atomic import replacing
 from batchlab.data import blobs
 from batchlab.machines import machine_report
 from batchlab.models import mlp
 from batchlab.program import METRICS
-from batchlab.runs import fit_each, side_by_side
+from batchlab.runs import fit_each, runs_at, side_by_side
 
 EPOCHS = 200
 REPLICATES = 8
 
-# The batch size and the learning rate of each. In the last one a change of the last bit grows until
-# nothing is left of the run that it was (notebook 10): other machines need not agree there.
-RUNS = {
-    "500 at 0.01": (500, 0.01),
-    "32 at 0.01": (32, 0.01),
-    "4 at 0.01": (4, 0.01),
-    "1 at 0.001": (1, 0.001),
-    "1 at 0.01": (1, 0.01),
-}
+# In the last one a change of the last bit grows until nothing is left of the run that it was
+# (notebook 10): other machines need not agree there.
+BATCH_SIZES = (500, 32, 4, 1, 1)
+RATES = (0.01, 0.01, 0.01, 0.001, 0.01)
 CHAOTIC = "1 at 0.01"
 
 
@@ -59,14 +53,10 @@ def fingerprint(
     >>> dict(bl.fingerprint(epochs=2).sizes)
     {'run': 5, 'replicate': 8, 'epoch': 2}
     """
-    runs = {
-        name: {"batch_size": size, "optimizer": keras.optimizers.SGD(rate, momentum=0.9)}
-        for name, (size, rate) in RUNS.items()
-    }
     histories = fit_each(
         mlp,
         blobs(),
-        runs,
+        runs_at(BATCH_SIZES, RATES),
         epochs=epochs,
         replicates=REPLICATES,
         device=device,

@@ -3,8 +3,10 @@
 import ast
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
-from .values import check_given, declarations, literal, shown
+from .catalogue import declared_in
+from .values import check_given, check_plain, declarations, literal, shown
 
 # The first line of the cell that papermill injects behind the cell of parameters.
 _INJECTED = "# Parameters"
@@ -16,7 +18,8 @@ def check_parameters() -> None:
     Papermill runs a notebook with whatever it is given: of a misspelled name it only warns, and
     the defaults run; a value of another type goes wrong later or not at all. Call this in the
     cell behind the parameters. It looks at the two cells that ran before, and does nothing
-    where nothing was injected or outside a notebook.
+    where nothing was injected or outside a notebook. A name that another notebook in the current
+    folder declares is passed over, since one file of parameters serves them all.
 
     Raises
     ------
@@ -62,7 +65,13 @@ def _check(injected: str, earlier: Sequence[str]) -> None:
                     "expected parameters, each a name with a plain value, "
                     f"received {shown(_written(statement, injected))}"
                 )
-    check_given(given, declarations(defaults), notebook="this notebook")
+    known = declarations(defaults)
+    undeclared = given.keys() - known.keys()
+    # A file of parameters serves the notebooks of a folder, in which this one runs.
+    others = undeclared & declared_in(Path.cwd()) if undeclared else set()
+    for name in others:
+        check_plain(name, given.pop(name))
+    check_given(given, known, notebook="this notebook")
 
 
 def _written(node: ast.AST, source: str) -> str:

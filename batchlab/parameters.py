@@ -1,13 +1,12 @@
 """The parameters of notebooks: what each declares, what it may be given, files that give it."""
 
-import contextlib
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import yaml
 
-from .catalogue import Notebook, read
+from .catalogue import Notebook, declared_in, read
 from .typed import typed
 from .values import check_given, check_plain, did_you_mean, shown, shown_name
 
@@ -71,11 +70,7 @@ def parameters_from(file: str | os.PathLike[str], notebook: Path) -> dict[str, o
         If it is not such a mapping, or no notebook in that folder declares one of its names.
     """
     values = _read(file)
-    beside: set[str] = set()
-    for path in notebook.parent.glob("*.ipynb"):
-        # A neighbour that cannot be read is no reason not to run this one.
-        with contextlib.suppress(OSError, ValueError):
-            beside.update(declared(path))
+    beside = declared_in(notebook.parent)
     for name in values:
         if name not in beside:
             raise ValueError(

@@ -14,6 +14,7 @@ from .catalogue import Notebook
 # What the library requires, and what runs a notebook.
 PACKAGES = (
     "h5netcdf",
+    "h5py",
     "ipykernel",
     "joblib",
     "keras",

@@ -1,11 +1,12 @@
 """Runs that differ in more than one setting, and so are no grid: trained, and set side by side."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import xarray as xr
 
-from batchlab._checks import shown
+from batchlab._checks import positive_number, shown
+from batchlab._tensorflow import keras
 from batchlab.data import Problem
 from batchlab.grid import Axis
 from batchlab.records import record_dimension
@@ -48,6 +49,55 @@ def fit_each(
     """
     check_runs(runs)
     return {name: fit(build, problem, **{**common, **run}) for name, run in runs.items()}
+
+
+def runs_at(
+    batch_sizes: Sequence[int], rates: Sequence[float], *, momentum: float = 0.9
+) -> dict[str, dict[str, object]]:
+    """Return runs of SGD, each of a batch size at a learning rate, by name.
+
+    Parameters
+    ----------
+    batch_sizes : sequence of int
+        Samples per update, of each run.
+    rates : sequence of float
+        SGD's step size, of each run.
+    momentum : float, default 0.9
+
+    Returns
+    -------
+    dict of str to dict
+        As `fit_each` takes them.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If there are not as many rates as batch sizes, two runs are the same, or Keras takes no such
+        rate or momentum.
+
+    Examples
+    --------
+    >>> import batchlab as bl
+    >>> list(bl.runs_at([500, 1], [0.01, 0.001]))
+    ['500 at 0.01', '1 at 0.001']
+    """
+    if len(rates) != len(batch_sizes):
+        raise ValueError(
+            f"rates: expected one for each of the {len(batch_sizes)} batch sizes, received "
+            f"{len(rates)}."
+        )
+    runs = {
+        f"{size} at {rate:g}": {
+            "batch_size": size,
+            "optimizer": keras.optimizers.SGD(positive_number("rates", rate), momentum=momentum),
+        }
+        for size, rate in zip(batch_sizes, rates, strict=True)
+    }
+    if len(runs) < len(rates):
+        raise ValueError(
+            "batch_sizes, rates: expected runs that differ, received one several times."
+        )
+    return runs
 
 
 def check_runs(runs: object) -> None:

@@ -24,8 +24,9 @@ from batchlab import fingerprints, machines
 from batchlab._tensorflow import keras
 from batchlab.agreement import LEVELS, Agreement, agreements
 from batchlab.fingerprints import (
+    BATCH_SIZES,
     CHAOTIC,
-    RUNS,
+    RATES,
     digests,
     fingerprint,
     published_fingerprint,
@@ -36,6 +37,7 @@ from batchlab.program import METRICS
 # Also the name of a function that it holds.
 reporting = importlib.import_module("batchlab.fingerprint_words")
 BITS, ACCURACIES, PRINTED, NOT = LEVELS
+RUNS = list(bl.runs_at(BATCH_SIZES, RATES))
 ORDERLY = [run for run in RUNS if run != CHAOTIC]
 STORED = Path(str(resources.files("batchlab") / "fingerprint.nc"))
 
@@ -51,7 +53,7 @@ def made_up(*, replicates=4, epochs=6):
         for name in METRICS
     }
     dims = "run", "replicate", "epoch"
-    labels = list(RUNS), np.arange(replicates), np.arange(1, epochs + 1)
+    labels = RUNS, np.arange(replicates), np.arange(1, epochs + 1)
     versions = dict.fromkeys(["batchlab", "tensorflow", "keras", "numpy", "python"], "1.2.3")
     return xr.Dataset(
         {name: (dims, array) for name, array in values.items()},

@@ -45,6 +45,19 @@ def test_papermill_runs_a_checked_notebook_only_with_its_parameters(tmp_path, pa
     assert "after" not in printed(tmp_path / "out.ipynb")
 
 
+def test_names_of_the_other_notebooks_in_the_folder_are_passed_over(
+    run_cells, tmp_path, monkeypatch
+):
+    write(tmp_path / "other.ipynb", "print(n)", parameters="epochs = 5  # passes")
+    injected = "# Parameters\nbatch_size = 64\nepochs = 7\n"
+    with pytest.raises(ValueError, match="received epochs"):
+        run_cells(DEFAULTS, injected)
+    monkeypatch.chdir(tmp_path)
+    run_cells(DEFAULTS, injected)
+    with pytest.raises(TypeError, match=r"for epochs, received print\(1\)"):
+        run_cells(DEFAULTS, "# Parameters\nepochs = print(1)\n")
+
+
 def test_papermill_runs_a_checked_notebook_with_good_parameters(tmp_path):
     shows = "print(batch_size, rate, sizes)\nimport sys\nprint('tensorflow' in sys.modules)"
     path = write(tmp_path / "in.ipynb", CHECK, shows, parameters=DEFAULTS)

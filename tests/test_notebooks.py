@@ -54,7 +54,7 @@ OVERRIDES = {
     "split_epochs": 2,
     "starts": 2,
     "members": [1],
-    "claims": [9, 11, 45, 48],
+    "claims": [9, 45],
     "store": "",
 }
 

@@ -82,3 +82,24 @@ def test_what_cannot_be_timed_is_said(small, run, sentence):
         bl.time_runs(bl.mlp, small, {"a": run}, epochs=2)
     with pytest.raises(ValueError, match="repeats: expected a whole number at least 2"):
         bl.time_runs(bl.mlp, small, {"a": {"batch_size": 8}}, epochs=2, repeats=1)
+
+
+def test_runs_at_names_and_settings():
+    runs = bl.runs_at([500, 1], [0.01, 0.001], momentum=0.5)
+    assert list(runs) == ["500 at 0.01", "1 at 0.001"]
+    optimizer = runs["1 at 0.001"]["optimizer"]
+    assert (runs["1 at 0.001"]["batch_size"], optimizer.momentum) == (1, 0.5)
+    assert float(optimizer.learning_rate) == pytest.approx(0.001)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "rates", "sentence"),
+    [
+        ([8, 32], [0.01], "rates: expected one for each of the 2 batch sizes, received 1."),
+        ([8, 8], [0.01, 0.01], "expected runs that differ, received one several times"),
+        ([8], [-1.0], "rates: expected a positive number, received -1.0"),
+    ],
+)
+def test_runs_at_refuses_what_are_no_pairs(sizes, rates, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        bl.runs_at(sizes, rates)
