@@ -76,7 +76,8 @@ def fit(
     keep_weights : {"final", "epochs", "none"}
         Which weights the result holds. "epochs" is all of them, from the initial ones on.
     device : {"cpu", "gpu"} or None
-        None is a GPU if TensorFlow sees one, else the CPU.
+        None is what the variable BATCHLAB_DEVICE says, else a GPU if TensorFlow sees one, else the
+        CPU.
     threads : int or None
         How many groups of replicates are trained side by side; None is one for each core that
         this process may use, or one on a GPU.
