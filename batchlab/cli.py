@@ -15,7 +15,7 @@ import click
 
 from ._version import __version__
 from .cli_endings import Commands, in_a_sentence, stopped
-from .cli_machine import devices, fingerprint
+from .cli_machine import DEVICE, devices, fingerprint
 
 if TYPE_CHECKING:
     from .batch import Run
@@ -97,7 +97,7 @@ _output = click.option(
 @_output
 @click.option(
     "--device",
-    type=click.Choice(["cpu", "gpu"], case_sensitive=False),
+    type=DEVICE,
     help="Where every notebook trains.  [default: the GPU if there is one]",
 )
 @click.option(

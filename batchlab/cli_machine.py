@@ -7,6 +7,7 @@ import click
 from .atomic import check_writable, replacing
 from .cli_endings import in_a_sentence
 
+DEVICE = click.Choice(["cpu", "gpu"], case_sensitive=False)
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
 
@@ -21,7 +22,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 )
 @click.option(
     "--device",
-    type=click.Choice(["cpu", "gpu"], case_sensitive=False),
+    type=DEVICE,
     help="What to compute on.  [default: the GPU if there is one]",
 )
 @click.option("--threads", metavar="N", type=click.IntRange(min=1), help="No number depends on it.")
@@ -83,7 +84,7 @@ def fingerprint(
 )
 @click.option(
     "--device",
-    type=click.Choice(["cpu", "gpu"], case_sensitive=False),
+    type=DEVICE,
     help="The only one to measure.  [default: both]",
 )
 @click.option(

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from batchlab._checks import shown, whole_number
+from batchlab._checks import choice, shown, whole_number
 from batchlab._tensorflow import keras
 from batchlab.data import Problem, check_problem
+from batchlab.models import PRECISIONS
 
 
 def blank_problem(feature_shape: Sequence[int], *, n_classes: int) -> Problem:
@@ -114,8 +115,7 @@ def convnet(
     314
     """
     check_problem(problem)
-    if dtype not in ("float64", "float32"):
-        raise ValueError(f"dtype: expected 'float64' or 'float32', received {shown(dtype)}.")
+    choice("dtype", dtype, PRECISIONS)
     if isinstance(filters, str) or not isinstance(filters, Sequence) or not filters:
         raise TypeError(
             f"filters: expected a list such as [8] or [8, 16], received {shown(filters)}."
