@@ -4,13 +4,13 @@ from .across_problems import across_problems as across_problems
 from .animation import animate_boundary as animate_boundary
 from .claims import CLAIMS as CLAIMS
 from .claims import choose_claims as choose_claims
+from .clusters import blobs as blobs
 from .comparison import compare as compare
 from .critical import critical_batch_size as critical_batch_size
 from .critical import target_table as target_table
 from .critical_figures import plot_critical as plot_critical
 from .data import BayesAccuracy as BayesAccuracy
 from .data import Problem as Problem
-from .data import blobs as blobs
 from .data import from_arrays as from_arrays
 from .datasets import digits as digits
 from .datasets import moons as moons

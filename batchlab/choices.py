@@ -10,12 +10,12 @@ import numpy as np
 from batchlab._checks import positive_number, shown
 from batchlab._tensorflow import floatx
 from batchlab.batch_sizes import checked_batch_size
+from batchlab.metrics import ALL_METRICS
 from batchlab.optimizers import default_optimizer, settings_of
-from batchlab.program import METRICS
 
 # Names of a study's dimensions and variables other than settings.
 _TAKEN = {
-    *METRICS,
+    *ALL_METRICS,
     *("replicate", "seed", "epoch", "update", "sample", "samples_seen", "parameter"),
     *("weights", "initial_weights", "epoch_weights", "compile_seconds", "training_seconds"),
     *("rule", "schedule", "loss_function", "weight_seed", "order_seed"),

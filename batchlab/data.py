@@ -1,16 +1,17 @@
-"""Classification problems: training and test samples, and the best that any classifier can do."""
+"""Problems: the samples to train on, to choose by and to test on, and what is known of them."""
 
 import warnings
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from sklearn.datasets import make_blobs
 
-from batchlab._arrays import feature_array, label_array
-from batchlab._checks import LARGEST_SEED, positive_number, shown, whole_number
+from batchlab._arrays import check_every_class, feature_array, label_array, read_only, target_array
+from batchlab._checks import choice, shown
 from batchlab.distributions import GaussianMixture
+
+TASKS = ("classification", "regression")
+STORED_TYPES = ("float64", "float32")
 
 
 class BayesAccuracy(NamedTuple):
@@ -20,34 +21,76 @@ class BayesAccuracy(NamedTuple):
     test: float
 
 
+class Part(NamedTuple):
+    """One part of a problem's samples: its name, the samples, and their labels or targets."""
+
+    name: str
+    x: np.ndarray
+    y: np.ndarray
+
+
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """A classification problem: what `fit` trains on and evaluates on. Immutable.
+    """What `fit` trains on and evaluates on. Immutable.
 
     Attributes
     ----------
-    x_train, x_test : ndarray of float64, shape (n_train, ...) and (n_test, ...)
+    x_train, x_test : ndarray of float, shape (n_train, ...) and (n_test, ...)
         Samples; one row of features each, or an image each.
-    y_train, y_test : ndarray of int64, shape (n_train,) and (n_test,)
-        Labels, 0 to n_classes - 1.
-    n_classes : int
+    y_train, y_test : ndarray, shape (n_train,) and (n_test,)
+        Labels of type int64, 0 to n_classes - 1; of a regression targets of type float, which may
+        be several for a sample, shape (n_train, n_targets).
+    n_classes : int or None
+        None for a regression.
     name : str
     distribution : GaussianMixture or None
         Where the samples come from, if that is known.
+    x_validation, y_validation : ndarray or None
+        The part to choose by, so that the test part need be looked at only once. Without it `fit`
+        measures on the test part.
+    class_names : tuple of str
+        What the labels stand for; empty if they have no names.
+    target_scales : tuple of float
+        What the targets of a regression were divided by, their standard deviations in the
+        caller's units, one for each target; empty if they were not.
+    notes : tuple of str
+        What was done to the caller's data, a sentence each.
     """
 
     x_train: np.ndarray
     y_train: np.ndarray
     x_test: np.ndarray
     y_test: np.ndarray
-    n_classes: int
+    n_classes: int | None
     name: str
     distribution: GaussianMixture | None = None
+    x_validation: np.ndarray | None = None
+    y_validation: np.ndarray | None = None
+    class_names: tuple[str, ...] = ()
+    target_scales: tuple[float, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def task(self) -> str:
+        """Either "classification" or "regression"."""
+        return "regression" if self.n_classes is None else "classification"
+
+    @property
+    def n_outputs(self) -> int:
+        """Numbers that a model puts out for a sample: one for each class, or for each target."""
+        if self.n_classes is not None:
+            return self.n_classes
+        return 1 if self.y_train.ndim == 1 else self.y_train.shape[1]
 
     @property
     def n_train(self) -> int:
         """Number of training samples."""
         return len(self.x_train)
+
+    @property
+    def n_validation(self) -> int:
+        """Number of validation samples; 0 if there are none."""
+        return 0 if self.x_validation is None else len(self.x_validation)
 
     @property
     def n_test(self) -> int:
@@ -58,6 +101,13 @@ class Problem:
     def feature_shape(self) -> tuple[int, ...]:
         """Shape of one sample."""
         return self.x_train.shape[1:]
+
+    @property
+    def held_out(self) -> Part:
+        """What `val_loss` and its like are measured on: the validation part, else the test part."""
+        if self.x_validation is None:
+            return Part("test", self.x_test, self.y_test)
+        return Part("validation", self.x_validation, self.y_validation)
 
     @property
     def bayes_accuracy(self) -> BayesAccuracy | None:
@@ -74,103 +124,32 @@ class Problem:
         return BayesAccuracy(float(train), float(test))
 
 
-def blobs(
-    n_samples: int = 1000,
+def from_arrays(
+    x_train,
+    y_train,
+    x_test,
+    y_test,
     *,
-    centers: int | Sequence[Sequence[float]] = 3,
-    n_features: int = 2,
-    cluster_std: float | Sequence[float] = 2.0,
-    random_state: int = 2,
-    n_train: int = 500,
+    x_validation=None,
+    y_validation=None,
+    task: str = "classification",
+    dtype: str = "float64",
+    name: str = "arrays",
 ) -> Problem:
-    """Return classes that are normal distributions around centres (scikit-learn's `make_blobs`).
-
-    The defaults are the tutorial's problem: 1,000 samples of 3 classes in the plane, the first 500
-    for training and the rest for testing.
-
-    Parameters
-    ----------
-    n_samples : int
-        Training and test samples together.
-    centers : int or array-like of shape (n_classes, n_features)
-        Number of classes, their centres drawn uniformly from [-10, 10] in each feature; or the
-        centres themselves.
-    n_features : int
-        Number of features; taken from `centers` if these are given.
-    cluster_std : float or sequence of float
-        Standard deviation of the classes, in the units of the features.
-    random_state : int
-        Seed of the centres and of the samples, 0 to 2**32 - 1.
-    n_train : int
-        How many of the samples, from the first on, are for training.
-
-    Returns
-    -------
-    Problem
-        Its `bayes_accuracy` is known.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If a number is of another kind or out of its range, or the split leaves a class without a
-        training sample.
-
-    Examples
-    --------
-    >>> problem = blobs()
-    >>> problem.x_train.shape, problem.n_classes
-    ((500, 2), 3)
-    """
-    n_samples = whole_number("n_samples", n_samples, minimum=2)
-    n_train = whole_number("n_train", n_train, minimum=1, maximum=n_samples - 1)
-    random_state = whole_number("random_state", random_state, minimum=0, maximum=LARGEST_SEED)
-    if not _has_several(centers):
-        centers = whole_number("centers", centers, minimum=2, maximum=n_samples)
-        n_classes = centers
-    else:
-        centers = feature_array("centers", centers)
-        if centers.ndim != 2:
-            raise ValueError(
-                f"centers: expected shape (n_classes, n_features), received shape {centers.shape}."
-            )
-        n_classes, n_features = centers.shape
-        if n_classes < 2:
-            raise ValueError(f"centers: expected at least 2 centres, received {n_classes}.")
-    n_features = whole_number("n_features", n_features, minimum=1)
-    if not _has_several(cluster_std):
-        deviations = [positive_number("cluster_std", cluster_std)] * n_classes
-    else:
-        deviations = [positive_number("cluster_std", value) for value in cluster_std]
-        if len(deviations) != n_classes:
-            raise ValueError(
-                f"cluster_std: expected one number or one for each of the {n_classes} classes, "
-                f"received {len(deviations)}."
-            )
-    x, y, drawn_centers = make_blobs(
-        n_samples=n_samples,
-        centers=centers,
-        n_features=n_features,
-        cluster_std=deviations,
-        random_state=random_state,
-        return_centers=True,
-    )
-    return _problem(
-        (x[:n_train], y[:n_train], x[n_train:], y[n_train:]),
-        n_classes=n_classes,
-        name="blobs",
-        distribution=GaussianMixture(_read_only(drawn_centers), _read_only(np.array(deviations))),
-    )
-
-
-def from_arrays(x_train, y_train, x_test, y_test, *, name: str = "arrays") -> Problem:
-    """Return a problem made of the caller's own arrays, which are copied.
+    """Return a problem made of the caller's own arrays, which are copied and left as they are.
 
     Parameters
     ----------
     x_train, x_test : array-like of shape (n_train, ...) and (n_test, ...)
         Finite numbers; at least 2 training samples and 1 test sample.
-    y_train, y_test : array-like of int, shape (n_train,) and (n_test,)
-        Labels 0, 1, …, n_classes - 1, each of them among the training labels.
+    y_train, y_test : array-like, shape (n_train,) and (n_test,)
+        Labels 0, 1, …, n_classes - 1, each of them among the training labels. Of a regression
+        finite numbers, in shape (n_train,) or (n_train, n_targets).
+    x_validation, y_validation : array-like or None
+        Samples to choose by, at least 1; both or neither.
+    task : {"classification", "regression"}
+    dtype : {"float64", "float32"}
+        What samples are kept in. In float32, which loses digits, they take half the memory.
     name : str
         Shown in figures.
 
@@ -196,33 +175,42 @@ def from_arrays(x_train, y_train, x_test, y_test, *, name: str = "arrays") -> Pr
     """
     if not isinstance(name, str):
         raise TypeError(f"name: expected a string, received {shown(name)}.")
-    x_train, x_test = feature_array("x_train", x_train), feature_array("x_test", x_test)
-    y_train, y_test = label_array("y_train", y_train), label_array("y_test", y_test)
-    for part, x, y in (("train", x_train, y_train), ("test", x_test, y_test)):
+    choice("task", task, TASKS)
+    choice("dtype", dtype, STORED_TYPES)
+    given = {"train": (x_train, y_train), "test": (x_test, y_test)}
+    if x_validation is not None or y_validation is not None:
+        given["validation"] = x_validation, y_validation
+    classes = task == "classification"
+    parts = {}
+    for part, (x, y) in given.items():
+        x = feature_array(f"x_{part}", x, dtype=dtype)
+        y = label_array(f"y_{part}", y) if classes else target_array(f"y_{part}", y, dtype=dtype)
         if len(x) != len(y):
             raise ValueError(
                 f"x_{part}, y_{part}: expected the same length, received {len(x)} samples and "
-                f"{len(y)} labels."
+                f"{len(y)} {'labels' if classes else 'targets'}."
             )
-    if x_train.shape[1:] != x_test.shape[1:]:
-        raise ValueError(
-            f"x_test: expected samples of shape {x_train.shape[1:]} as in x_train, received "
-            f"{x_test.shape[1:]}."
-        )
+        parts[part] = read_only(x), read_only(y)
+    _check_like_training(parts)
+    x_train, y_train = parts["train"]
     if len(x_train) < 2:
         raise ValueError(f"x_train: expected at least 2 samples, received {len(x_train)}.")
-    classes = np.union1d(y_train, y_test)
-    if len(classes) < 2:
+    n_classes = _number_of_classes(parts) if classes else None
+    if not classes and (y_train == y_train[0]).all(axis=0).any():
         raise ValueError(
-            f"y_train: expected at least 2 classes, received only the label {classes[0]}."
-        )
-    if not np.array_equal(classes, np.arange(len(classes))):
-        raise ValueError(
-            f"y_train: expected the labels 0 to {len(classes) - 1} without a gap, received "
-            f"{shown(classes.tolist())}."
+            "y_train: expected targets that differ from each other, received the same for all "
+            f"{len(y_train)} samples."
         )
     _warn_of_constant_features(x_train)
-    return _problem((x_train, y_train, x_test, y_test), n_classes=len(classes), name=name)
+    x_validation, y_validation = parts.get("validation", (None, None))
+    return Problem(
+        *parts["train"],
+        *parts["test"],
+        n_classes,
+        name,
+        x_validation=x_validation,
+        y_validation=y_validation,
+    )
 
 
 def check_problem(problem: object) -> None:
@@ -236,34 +224,51 @@ def check_problem(problem: object) -> None:
         raise TypeError(f"problem: expected a batchlab Problem, received {shown(problem)}.")
 
 
-def _problem(
-    arrays: tuple, *, n_classes: int, name: str, distribution: GaussianMixture | None = None
-) -> Problem:
-    x_train, y_train, x_test, y_test = arrays
-    missing = np.setdiff1d(np.arange(n_classes), y_train)
-    if missing.size:
+def check_classification(problem: Problem, what: str) -> None:
+    """Refuse a regression where there must be classes.
+
+    Parameters
+    ----------
+    problem : Problem
+    what : str
+        Who needs classes, for the sentence.
+
+    Raises
+    ------
+    TypeError, ValueError
+    """
+    check_problem(problem)
+    if problem.n_classes is None:
+        raise ValueError(f"problem: expected one with classes for {what}, received a regression.")
+
+
+def _check_like_training(parts: dict[str, tuple[np.ndarray, np.ndarray]]) -> None:
+    """Refuse samples or targets of another shape than those for training."""
+    for which, letter in enumerate("xy"):
+        own = parts["train"][which].shape[1:]
+        for part, arrays in parts.items():
+            other = arrays[which].shape[1:]
+            if other != own:
+                things = "samples" if letter == "x" else "targets"
+                raise ValueError(
+                    f"{letter}_{part}: expected {things} of shape {own} as in {letter}_train, "
+                    f"received {other}."
+                )
+
+
+def _number_of_classes(parts: dict[str, tuple[np.ndarray, np.ndarray]]) -> int:
+    classes = np.unique(np.concatenate([y for _, y in parts.values()]))
+    if len(classes) < 2:
         raise ValueError(
-            f"y_train: expected every class 0 to {n_classes - 1} among the training samples, "
-            f"received none of class {missing[0]}."
+            f"y_train: expected at least 2 classes, received only the label {classes[0]}."
         )
-    return Problem(
-        _read_only(np.array(x_train, dtype="float64")),
-        _read_only(np.array(y_train, dtype="int64")),
-        _read_only(np.array(x_test, dtype="float64")),
-        _read_only(np.array(y_test, dtype="int64")),
-        n_classes,
-        name,
-        distribution,
-    )
-
-
-def _has_several(value: object) -> bool:
-    return np.iterable(value) and not isinstance(value, str)
-
-
-def _read_only(array: np.ndarray) -> np.ndarray:
-    array.setflags(write=False)
-    return array
+    if not np.array_equal(classes, np.arange(len(classes))):
+        raise ValueError(
+            f"y_train: expected the labels 0 to {len(classes) - 1} without a gap, received "
+            f"{shown(classes.tolist())}."
+        )
+    check_every_class(parts["train"][1], len(classes))
+    return len(classes)
 
 
 def _warn_of_constant_features(x_train: np.ndarray) -> None:

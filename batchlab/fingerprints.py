@@ -8,10 +8,10 @@ import numpy as np
 import xarray as xr
 
 from batchlab.atomic import replacing
-from batchlab.data import blobs
+from batchlab.clusters import blobs
 from batchlab.machines import machine_report
+from batchlab.metrics import METRICS
 from batchlab.models import mlp
-from batchlab.program import METRICS
 from batchlab.runs import fit_each, runs_at, side_by_side
 
 EPOCHS = 200

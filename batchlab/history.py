@@ -9,18 +9,19 @@ import xarray as xr
 from batchlab._tensorflow import keras, tf
 from batchlab._version import __version__
 from batchlab.data import Problem
-from batchlab.program import METRICS
+from batchlab.metrics import metric_names
 from batchlab.settings import Settings
 from batchlab.workers import Outcome
 
 
-def as_dataset(outcome: Outcome, run: Settings) -> xr.Dataset:
+def as_dataset(outcome: Outcome, run: Settings, task: str) -> xr.Dataset:
     """Return the metrics of each replicate and record, with what was spent by then.
 
     Parameters
     ----------
     outcome : Outcome
     run : Settings
+    task : {"classification", "regression"}
 
     Returns
     -------
@@ -39,7 +40,7 @@ def as_dataset(outcome: Outcome, run: Settings) -> xr.Dataset:
     return xr.Dataset(
         {
             name: (("replicate", record), outcome.metrics[:, :, column])
-            for column, name in enumerate(METRICS)
+            for column, name in enumerate(metric_names(task))
         },
         coords={
             "replicate": np.arange(run.replicates),
@@ -53,10 +54,17 @@ def problem_attributes(problem: Problem) -> dict:
     """Return what a history says of its problem."""
     attributes = {
         "problem": problem.name,
+        "task": problem.task,
         "n_train": problem.n_train,
         "n_test": problem.n_test,
-        "n_classes": problem.n_classes,
+        "held_out": problem.held_out.name,
     }
+    if problem.n_validation:
+        attributes["n_validation"] = problem.n_validation
+    if problem.n_classes is not None:
+        attributes["n_classes"] = problem.n_classes
+    if problem.target_scales:
+        attributes["target_scales"] = list(problem.target_scales)
     if problem.bayes_accuracy is not None:
         attributes["bayes_train_accuracy"] = problem.bayes_accuracy.train
         attributes["bayes_test_accuracy"] = problem.bayes_accuracy.test

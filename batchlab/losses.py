@@ -4,17 +4,21 @@ from batchlab._checks import shown
 from batchlab._tensorflow import floatx, keras
 
 
-def checked_loss(loss: object, outputs: int, dtype: str) -> keras.losses.Loss:
+def checked_loss(
+    loss: object, outputs: int, dtype: str, *, task: str = "classification"
+) -> keras.losses.Loss:
     """Return a copy of the loss whose own arithmetic is in the type of the run.
 
     Parameters
     ----------
     loss : keras.losses.Loss or None
-        None is the cross-entropy for the probabilities that the model returns.
+        None is the cross-entropy for the probabilities that the model returns, or the mean squared
+        error of a regression.
     outputs : int
         How many numbers the model puts out for a sample.
     dtype : str
         Type of the run.
+    task : {"classification", "regression"}
 
     Raises
     ------
@@ -24,6 +28,8 @@ def checked_loss(loss: object, outputs: int, dtype: str) -> keras.losses.Loss:
     if loss is None:
         with floatx(dtype):
             losses = keras.losses
+            if task == "regression":
+                return losses.MeanSquaredError()
             return (
                 losses.BinaryCrossentropy()
                 if outputs == 1
@@ -38,6 +44,11 @@ def checked_loss(loss: object, outputs: int, dtype: str) -> keras.losses.Loss:
         raise ValueError(
             "loss: expected one that is a mean over samples (reduction='sum_over_batch_size'), "
             f"received reduction={loss.reduction!r}."
+        )
+    if task == "regression" and "Crossentropy" in type(loss).__name__:
+        raise ValueError(
+            "loss: expected one between numbers such as keras.losses.MeanSquaredError() for a "
+            f"regression, received {type(loss).__name__}."
         )
     # Not by `copy`, which Keras directs through its saving, and a loss's settings may not all be in
     # its config. Nor has Keras a public way to change the type.

@@ -18,8 +18,8 @@ def mlp(
 ) -> keras.Model:
     """Return a multilayer perceptron for a problem; the default is the tutorial's.
 
-    Hidden layers start from He's uniform distribution, the softmax output layer from Glorot's,
-    biases from zero.
+    Hidden layers start from He's uniform distribution, the output layer from Glorot's, biases from
+    zero. The output layer is a softmax over the classes, or linear for a regression.
 
     Parameters
     ----------
@@ -36,7 +36,8 @@ def mlp(
     Returns
     -------
     keras.Model
-        Not compiled; inputs of shape (batch, *feature_shape), outputs of shape (batch, n_classes).
+        Not compiled; inputs of shape (batch, *feature_shape), outputs of shape (batch,
+        n_outputs).
 
     Raises
     ------
@@ -78,5 +79,21 @@ def mlp(
                 width, activation=activation, kernel_initializer="he_uniform", dtype=dtype
             )
         )
-    layers.append(keras.layers.Dense(problem.n_classes, activation="softmax", dtype=dtype))
-    return keras.Sequential(layers)
+    return keras.Sequential([*layers, output_layer(problem, dtype=dtype)])
+
+
+def output_layer(problem: Problem, *, dtype: str) -> keras.layers.Layer:
+    """Return the last layer of a model: probabilities of classes, or the targets of a regression.
+
+    Parameters
+    ----------
+    problem : Problem
+    dtype : str
+
+    Returns
+    -------
+    keras.layers.Dense
+        From Glorot's uniform distribution, biases from zero.
+    """
+    activation = "linear" if problem.n_classes is None else "softmax"
+    return keras.layers.Dense(problem.n_outputs, activation=activation, dtype=dtype)

@@ -63,7 +63,9 @@ class Training:
         self._dtype = self.model.trainable_variables[0].dtype
         _check_memory(run, self.model.count_params(), self._dtype)
         _check_range(problem, self._dtype)
-        self.loss = checked_loss(loss, n_outputs(self.model, problem), self._dtype)
+        self.loss = checked_loss(
+            loss, n_outputs(self.model, problem), self._dtype, task=problem.task
+        )
         self._programs = {}
         self._compile_seconds = 0.0
 
@@ -91,10 +93,12 @@ class Training:
         shape = Shape(
             batch_size=batch_size,
             n_train=problem.n_train,
-            n_test=problem.n_test,
+            n_held_out=len(problem.held_out.x),
             feature_shape=problem.feature_shape,
             keep_weights=run.keep_weights == "epochs",
             dtype=self._dtype,
+            target_shape=problem.y_train.shape[1:],
+            target_dtype=_target_dtype(problem, self._dtype),
         )
         return program_for(
             self.model,
@@ -197,7 +201,7 @@ class Training:
             show_progress=show_progress,
         )
         training_seconds = time.perf_counter() - begin
-        history = as_dataset(outcome, run)
+        history = as_dataset(outcome, run, problem.task)
         _add_weights(history, run, self.model, starts, outcome)
         history.attrs = {
             **problem_attributes(problem),
@@ -250,7 +254,7 @@ def _check_memory(run: Settings, parameters: int, dtype: str) -> None:
 
 
 def _check_range(problem: Problem, dtype: str) -> None:
-    largest = max(max(x.max(), -x.min()) for x in (problem.x_train, problem.x_test))
+    largest = max(max(x.max(), -x.min()) for x in (problem.x_train, problem.held_out.x))
     if largest > np.finfo(dtype).max:
         raise ValueError(
             f"build: expected a model of a type that holds the samples, received one in {dtype} "
@@ -259,6 +263,14 @@ def _check_range(problem: Problem, dtype: str) -> None:
 
 
 def _data(problem: Problem, dtype: str) -> tuple[np.ndarray, np.ndarray]:
-    """Return training and test samples as one array, and their labels."""
-    x = np.concatenate([problem.x_train, problem.x_test], dtype=dtype)
-    return x, np.concatenate([problem.y_train, problem.y_test], dtype="int32", casting="same_kind")
+    """Return training and held-out samples as one array, and their labels or targets."""
+    _, x, y = problem.held_out
+    y_dtype = _target_dtype(problem, dtype)
+    return (
+        np.concatenate([problem.x_train, x], dtype=dtype, casting="same_kind"),
+        np.concatenate([problem.y_train, y], dtype=y_dtype, casting="same_kind"),
+    )
+
+
+def _target_dtype(problem: Problem, dtype: str) -> str:
+    return dtype if problem.n_classes is None else "int32"

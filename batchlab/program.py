@@ -10,11 +10,12 @@ from dataclasses import dataclass
 
 from batchlab._tensorflow import quiet_logging, tf
 from batchlab.budgets import Segment
+from batchlab.metrics import METRICS
 from batchlab.replicas import weight_places
 from batchlab.replicate import Replicate
 from batchlab.summation import tracing
 
-METRICS = ("loss", "accuracy", "val_loss", "val_accuracy", "train_loss", "train_accuracy")
+N_METRICS = len(METRICS)  # whatever the task
 
 
 class NotVectorizable(Exception):
@@ -27,7 +28,7 @@ class Shape:
 
     Attributes
     ----------
-    batch_size, n_train, n_test : int
+    batch_size, n_train, n_held_out : int
     feature_shape : tuple of int
     keep_weights : bool
         Whether a call also returns the weights after each epoch.
@@ -39,17 +40,23 @@ class Shape:
         Epochs of orders handed over at a time; also the most segments in a call.
     block : int
         Samples evaluated at a time.
+    target_shape : tuple of int
+        Of one label or target.
+    target_dtype : str
+        A whole number's type for labels, a float type for targets.
     """
 
     batch_size: int
     n_train: int
-    n_test: int
+    n_held_out: int
     feature_shape: tuple[int, ...]
     keep_weights: bool
     dtype: str
     group: int = 1
     capacity: int = 1
     block: int = 1
+    target_shape: tuple[int, ...] = ()
+    target_dtype: str = "int32"
 
     @property
     def lead(self) -> tuple[int, ...]:
@@ -105,9 +112,10 @@ class TrainingLoop:
         ----------
         states : state of `Replicate`, each tensor with the replicate axis in front
         sums : pair of tensors of shape (group,)
-            Loss times samples, and hits, since the last record.
+            Loss times samples, and score, since the last record.
         data : pair of tensors
-            Samples (n_train + n_test, *feature_shape), those for training first, and their labels.
+            Samples (n_train + n_held_out, *feature_shape), those for training first, and their
+            labels or targets.
         orders : tensor of int32, shape (capacity, group, n_train)
         segments : tensor of int32, shape (capacity, 5)
             `batchlab.budgets.Segment`s, their epoch being a row of `orders`.
@@ -119,7 +127,7 @@ class TrainingLoop:
         states, sums
             As above, after it.
         rows : tensor of shape (capacity, 6, group)
-            METRICS after each segment that ends in a record, of which the first two are the sums
+            Metrics after each segment that ends in a record, of which the first two are the sums
             since the record before, else zero.
         weights : tensor of shape (capacity, group, n_parameters), or (capacity, 0)
             After each segment, if they are kept.
@@ -140,14 +148,14 @@ class TrainingLoop:
             sums, row = tf.cond(
                 record > 0,
                 lambda: self._record(states, sums, data),
-                lambda: (sums, self._zeros(len(METRICS))),
+                lambda: (sums, self._zeros(N_METRICS)),
             )
             rows, weights = rows.write(done, row), weights.write(done, self._kept_weights(states))
             return done + 1, states, sums, rows, weights
 
         rows, weights = (
             tf.TensorArray(self._shape.dtype, self._shape.capacity, element_shape=element)
-            for element in ((len(METRICS), *self._shape.lead), self._kept_weights(states).shape)
+            for element in ((N_METRICS, *self._shape.lead), self._kept_weights(states).shape)
         )
         _, states, sums, rows, weights = tf.while_loop(
             lambda done, *_: done < count,
@@ -176,21 +184,21 @@ class TrainingLoop:
     def _update(self, states, sums, data, order, start, size):
         lead = self._shape.lead
         index = tf.slice(order, [0] * len(lead) + [start], [*lead, size])
-        states, loss, hits = self._over_replicates(self._replicate.update, states, data, index)
-        return states, (sums[0] + loss * size, sums[1] + hits)
+        states, loss, score = self._over_replicates(self._replicate.update, states, data, index)
+        return states, (sums[0] + loss * size, sums[1] + score)
 
     def _evaluate(self, states, data):
-        """Return loss and accuracy on the test samples, then on the training samples."""
+        """Return loss and score on the held-out samples, then on the training samples."""
         shape = self._shape
 
         def totals(start, size):
             # An index of its own for each replicate, although they are equal: else all replicates
             # would become one matrix product, whose rounding depends on their number.
             index = tf.broadcast_to(start + tf.range(size), [*shape.lead, size])
-            loss, hits = self._over_replicates(self._replicate.evaluate, states, data, index)
-            return tf.stack([loss * size, hits])
+            loss, score = self._over_replicates(self._replicate.evaluate, states, data, index)
+            return tf.stack([loss * size, score])
 
-        parts = ((shape.n_train, shape.n_test), (0, shape.n_train))
+        parts = ((shape.n_train, shape.n_held_out), (0, shape.n_train))
         # The whole blocks of both parts go through one loop, so that XLA compiles them once.
         starts = [
             begin + block * shape.block
@@ -257,10 +265,10 @@ class TrainingLoop:
         )
         sums = (tf.TensorSpec(shape.lead, shape.dtype),) * 2
         orders = tf.TensorSpec((shape.capacity, *shape.lead, shape.n_train), "int32")
-        n_samples = shape.n_train + shape.n_test
+        n_samples = shape.n_train + shape.n_held_out
         data = (
             tf.TensorSpec((n_samples, *shape.feature_shape), shape.dtype),
-            tf.TensorSpec((n_samples,), "int32"),
+            tf.TensorSpec((n_samples, *shape.target_shape), shape.target_dtype),
         )
         segments = tf.TensorSpec((shape.capacity, len(Segment._fields)), "int32")
         return states, sums, data, orders, segments, tf.TensorSpec((), "int32")

@@ -176,17 +176,21 @@ def _build_checked(build: Build, problem: Problem) -> keras.Model:
             f"build: expected a model for samples of shape {problem.feature_shape}, received one "
             f"for {inputs}."
         )
-    allowed = [(problem.n_classes,)] + [(1,)] * (problem.n_classes == 2)
+    allowed = [(problem.n_outputs,)] + [(1,)] * (problem.n_classes == 2)
     if outputs not in allowed:
+        things = "targets" if problem.n_classes is None else "classes"
         raise ValueError(
-            f"build: expected a model with an output for each of the {problem.n_classes} classes, "
+            f"build: expected a model with an output for each of the {problem.n_outputs} {things}, "
             f"received one with outputs of shape {outputs}."
         )
     return model
 
 
 def n_outputs(model: keras.Model, problem: Problem) -> int:
-    """Return how many numbers a model puts out for a sample: one for each class, or one of two."""
+    """Return how many numbers a model puts out for a sample.
+
+    One for each class, or one of two; one for each target of a regression.
+    """
     return _shapes(model, problem)[1][0]
 
 

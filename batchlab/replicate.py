@@ -34,7 +34,7 @@ class Replicate:
     optimizer : keras.optimizers.Optimizer
         From `batchlab.optimizers.stateless_optimizer`.
     dtype : str
-        Float type of loss and hits.
+        Float type of loss and score.
     """
 
     model: keras.Model
@@ -45,10 +45,11 @@ class Replicate:
     def update(
         self, state: State, x: tf.Tensor, y: tf.Tensor
     ) -> tuple[State, tf.Tensor, tf.Tensor]:
-        """Return the state after one update on a minibatch, with the loss and hits before it.
+        """Return the state after one update on a minibatch, with the loss and score before it.
 
         The loss is the minibatch's mean plus the model's regularization losses, as Keras counts
-        it; hits are the samples classified right.
+        it. The score is a sum over the samples: those classified right where `y` holds labels, the
+        absolute errors, each the mean over a sample's targets, where it holds targets.
         """
         trainable, others, slots = state
         with tf.GradientTape() as tape:
@@ -56,14 +57,14 @@ class Replicate:
             predicted, others, penalties = stateless_call(
                 self.model, trainable, others, x, training=True
             )
-            loss, hits = self._measure(predicted, y, penalties)
+            loss, score = self._measure(predicted, y, penalties)
             scaled = self.optimizer.scale_loss(loss)
         gradients = tape.gradient(scaled, trainable)
         trainable, slots = self.optimizer.stateless_apply(slots, gradients, trainable)
-        return (list(trainable), list(others), list(slots)), loss, hits
+        return (list(trainable), list(others), list(slots)), loss, score
 
     def evaluate(self, state: State, x: tf.Tensor, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Return the loss and the hits on some samples."""
+        """Return the loss and the score on some samples."""
         predicted, _, penalties = stateless_call(self.model, *state[:2], x, training=False)
         return self._measure(predicted, y, penalties)
 
@@ -72,15 +73,24 @@ class Replicate:
     ) -> tuple[tf.Tensor, tf.Tensor]:
         loss = self.loss(self._targets(y, predicted.shape[-1]), predicted)
         loss += sum(tf.cast(penalty, loss.dtype) for penalty in penalties)
-        if predicted.shape[-1] == 1:
+        return tf.cast(loss, self.dtype), self._score(predicted, y)
+
+    def _score(self, predicted: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
+        n_outputs = predicted.shape[-1]
+        if y.dtype.is_floating:
+            errors = tf.abs(tf.cast(predicted, self.dtype) - self._targets(y, n_outputs))
+            return tf.reduce_sum(tf.reduce_mean(errors, axis=-1))
+        if n_outputs == 1:
             guess = tf.cast(predicted[:, 0] > 0.5, y.dtype)
         else:
             guess = tf.argmax(predicted, axis=-1, output_type=y.dtype)
-        return tf.cast(loss, self.dtype), tf.reduce_sum(tf.cast(guess == y, self.dtype))
+        return tf.reduce_sum(tf.cast(guess == y, self.dtype))
 
     def _targets(self, y: tf.Tensor, n_outputs: int) -> tf.Tensor:
         if isinstance(self.loss, keras.losses.SparseCategoricalCrossentropy):
             return y
+        if y.dtype.is_floating:
+            return tf.reshape(y, (-1, n_outputs))
         if n_outputs == 1:
             return tf.cast(y[:, None], self.dtype)
         return tf.one_hot(y, n_outputs, dtype=self.dtype)

@@ -32,6 +32,7 @@ _ENGINE = (
     "history",
     "identity",
     "losses",
+    "metrics",
     "optimizers",
     "prepared",
     "program",
@@ -44,6 +45,7 @@ _ENGINE = (
 # And what decides the numbers of the measurements that are made of histories.
 _MEASURED = (
     *_ENGINE,
+    "clusters",
     "data",
     "datasets",
     "distributions",
@@ -215,8 +217,10 @@ class Keys:
 
     def _problem(self, problem: Problem) -> str:
         if id(problem) not in self._problems:
-            arrays = problem.x_train, problem.y_train, problem.x_test, problem.y_test
-            about = problem.name, problem.n_classes, problem.bayes_accuracy
+            arrays = [problem.x_train, problem.y_train, problem.x_test, problem.y_test]
+            if problem.n_validation:
+                arrays += problem.held_out[1:]
+            about = problem.name, problem.n_classes, problem.bayes_accuracy, problem.target_scales
             self._problems[id(problem)] = digest(repr(about).encode(), *map(bytes_of, arrays))
         return self._problems[id(problem)]
 

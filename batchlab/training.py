@@ -35,7 +35,7 @@ def fit(
     store: str | os.PathLike[str] | None = None,
     progress: bool | None = None,
 ) -> xr.Dataset:
-    """Train replicates of a Keras classification model that differ only in their seed.
+    """Train replicates of a Keras model that differ only in their seed.
 
     The same as ``keras.Model.fit`` on each of them, in one compiled program. Replicate r starts
     from the weights that Keras gives after ``keras.utils.set_random_seed(seed + r)`` and sees the
@@ -65,7 +65,8 @@ def fit(
         Its settings are copied, the object is left alone. None is the tutorial's:
         ``SGD(0.01, momentum=0.9)``.
     loss : keras.losses.Loss or None
-        None is the cross-entropy for the probabilities that the model returns.
+        None is the cross-entropy for the probabilities that the model returns, or the mean squared
+        error of a regression.
     replicates : int
         How many, at least 1.
     seed : int
@@ -91,8 +92,10 @@ def fit(
     -------
     xarray.Dataset
         Variables of dimensions (replicate, epoch): `loss` and `accuracy`, the means over the
-        epoch's updates that Keras reports; `val_loss` and `val_accuracy` on the test samples, and
-        `train_loss` and `train_accuracy` on the training samples, after the epoch. With `updates`
+        epoch's updates that Keras reports; `val_loss` and `val_accuracy` on the validation samples
+        if the problem has some, else on the test samples, and `train_loss` and `train_accuracy` on
+        the training samples, after the epoch. Of a regression each accuracy is replaced by the
+        mean absolute error, as in `val_mean_absolute_error`. With `updates`
         or `records` the dimensions are (replicate, update), and the means are over the samples
         since the record before. Coordinates along either: `epoch` (passes over the training
         samples), `update` and `sample`, made and seen by then. `weights` (replicate, parameter),

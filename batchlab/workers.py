@@ -27,7 +27,7 @@ class Outcome:
     Attributes
     ----------
     metrics : ndarray of shape (replicates, records, 6)
-        METRICS at each record.
+        Metrics at each record.
     trainable, non_trainable : lists of ndarray of shape (replicates, *variable.shape)
         The model's variables at the end.
     weights : ndarray of shape (replicates, records, n_parameters) or None
@@ -66,7 +66,7 @@ def train_replicates(
     programs : mapping of int to Program
         By the batch sizes of the budget, for equally many replicates.
     data : pair of ndarray
-        Samples, those for training first, and their labels.
+        Samples, those for training first, and their labels or targets.
     states : three lists of ndarray of shape (replicates, *variable.shape)
         What the trainable variables, the model's others and the optimizer's start from.
     seeds : sequence of int

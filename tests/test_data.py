@@ -10,7 +10,7 @@ from sklearn.datasets import make_blobs
 from sklearn.neighbors import KNeighborsClassifier
 
 import batchlab as bl
-from batchlab.data import GaussianMixture
+from batchlab.distributions import GaussianMixture
 
 PARTS = ("x_train", "y_train", "x_test", "y_test")
 

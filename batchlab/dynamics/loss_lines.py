@@ -7,6 +7,7 @@ from batchlab._checks import shown, whole_number
 from batchlab._tensorflow import keras
 from batchlab.data import Problem
 from batchlab.dynamics.kept_weights import kept_weights
+from batchlab.metrics import SCORES
 from batchlab.replicas import Build
 
 
@@ -34,10 +35,11 @@ def loss_between(
     Returns
     -------
     xarray.Dataset
-        `train_loss`, `val_loss`, `train_accuracy` and `val_accuracy` of dimensions (grid…,
-        replicate, position), the position running from 0 at the first to 1 at the second weights;
+        `train_loss`, `val_loss`, `train_accuracy` and `val_accuracy` (of a regression mean absolute
+        errors) of dimensions (grid…, replicate, position), the position running from 0 at the first
+        to 1 at the second weights;
         `train_barrier` and `val_barrier` (grid…, replicate): the largest rise above the straight
-        line between the losses at the ends, at least 0, in nats per sample.
+        line between the losses at the ends, at least 0, in units of the loss.
 
     Raises
     ------
@@ -73,11 +75,11 @@ def loss_between(
     found = xr.Dataset()
     parts = {
         "train": (problem.x_train, problem.y_train),
-        "val": (problem.x_test, problem.y_test),
+        "val": problem.held_out[1:],
     }
     for part, samples in parts.items():
         values = ends[0].surface.measure(rows, samples).reshape(*like.shape, 2)
-        for column, metric in enumerate(("loss", "accuracy")):
+        for column, metric in enumerate(("loss", SCORES[problem.task])):
             found[f"{part}_{metric}"] = like.copy(data=values[..., column])
         losses = found[f"{part}_loss"]
         first_loss, last_loss = (losses.isel(position=place, drop=True) for place in (0, -1))

@@ -48,12 +48,12 @@ class LossSurface:
         self._replicate = Replicate(model, loss, None, self.dtype)  # nothing is trained
 
     def measure(self, row, x, y):
-        """Return loss and accuracy on some samples, shape (2,)."""
+        """Return loss and score on some samples, shape (2,)."""
         state = self._state(row)
 
         def total(x, y):
-            loss, hits = self._replicate.evaluate(state, x, y)
-            return tf.stack([loss * x.shape[0], hits])
+            loss, score = self._replicate.evaluate(state, x, y)
+            return tf.stack([loss * x.shape[0], score])
 
         return _summed(total, x, y) / x.shape[0]
 

@@ -8,7 +8,7 @@ from batchlab.data import Problem
 from batchlab.dynamics.kept_weights import kept_weights
 from batchlab.replicas import Build, n_outputs
 
-PARTS = ("train", "test")
+PARTS = ("train", "validation", "test")
 
 
 def predictions(
@@ -19,13 +19,13 @@ def predictions(
     part: str = "test",
     samples: np.ndarray | None = None,
 ) -> xr.DataArray:
-    """Return the class probabilities of every replicate, in every record whose weights are kept.
+    """Return the predictions of every replicate, in every record whose weights are kept.
 
     Parameters
     ----------
     build, problem, history
         As in `gradient_noise`.
-    part : {"train", "test"}
+    part : {"train", "validation", "test"}
         Of which of the problem's samples.
     samples : ndarray of shape (n_samples, *feature_shape) or None
         Others, in their place.
@@ -33,8 +33,9 @@ def predictions(
     Returns
     -------
     xarray.DataArray, dimensions (grid…, replicate, record…, sample, class)
-        NaN for weights that are not finite. A model with one output gives the probability of
-        class 1, and 1 less that for class 0.
+        Class probabilities; of a regression predicted targets along a dimension `target` in place
+        of `class`. NaN for weights that are not finite. A model of two classes with one output
+        gives the probability of class 1, and 1 less that for class 0.
 
     Raises
     ------
@@ -52,7 +53,12 @@ def predictions(
     """
     choice("part", part, PARTS)
     kept = kept_weights(build, problem, history, measured=False)
-    x = {"train": problem.x_train, "test": problem.x_test}[part]
+    x = {"train": problem.x_train, "validation": problem.x_validation, "test": problem.x_test}[part]
+    if x is None:
+        raise ValueError(
+            "part: expected 'train' or 'test' of a problem without validation samples, received "
+            f"{part!r}."
+        )
     if samples is not None:
         x = np.asarray(samples)
         if x.ndim == 0 or len(x) == 0 or x.shape[1:] != problem.feature_shape:
@@ -62,11 +68,11 @@ def predictions(
             )
     outputs = n_outputs(kept.surface.surface.model, problem)
     values = kept.surface.predict(kept.rows, x, outputs)
-    if outputs == 1:
+    if outputs == 1 and problem.n_classes is not None:
         values = np.concatenate([1 - values, values], axis=-1)
     weights = kept.weights.isel(parameter=0, drop=True)
     return xr.DataArray(
         values.reshape(*weights.shape, *values.shape[1:]),
-        dims=(*weights.dims, "sample", "class"),
+        dims=(*weights.dims, "sample", "target" if problem.n_classes is None else "class"),
         coords=weights.coords,
     )

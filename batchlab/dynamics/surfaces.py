@@ -42,7 +42,7 @@ class CompiledSurface:
         self._compiled = {}
 
     def measure(self, rows: np.ndarray, samples: Samples) -> np.ndarray:
-        """Return loss and accuracy on some samples, shape (rows, 2)."""
+        """Return loss and score on some samples, shape (rows, 2)."""
         return self._over_rows("measure", rows, (2,), *self._tensors(samples))
 
     def noise(self, rows: np.ndarray, samples: Samples) -> np.ndarray:
@@ -117,7 +117,9 @@ class CompiledSurface:
 
     def _tensors(self, samples):
         x, y = samples
-        return tf.constant(x, self.surface.dtype), tf.constant(y, "int32")
+        labels = np.asarray(y).dtype.kind in "iu"
+        dtype = self.surface.dtype
+        return tf.constant(x, dtype), tf.constant(y, "int32" if labels else dtype)
 
 
 _surfaces: OrderedDict[str, CompiledSurface] = OrderedDict()
@@ -148,7 +150,8 @@ def surface_of(
         If the model or the loss is not one that `fit` takes, or the loss leaves out a class.
     """
     model = initial_variables(build, problem, [0], show_progress=False)[0]
-    loss = checked_loss(loss, n_outputs(model, problem), model.trainable_variables[0].dtype)
+    dtype = model.trainable_variables[0].dtype
+    loss = checked_loss(loss, n_outputs(model, problem), dtype, task=problem.task)
     left_out = getattr(loss, "ignore_class", None)
     if left_out is not None:
         raise ValueError(

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from batchlab.data import blobs
+from batchlab.clusters import blobs
 from batchlab.evidence.keras_runs import KerasRun, counted_updates, epoch_seconds
 from batchlab.evidence.laboratory import Laboratory
 from batchlab.memory import largest_batch, memory_needed

@@ -7,7 +7,7 @@ import xarray as xr
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 
-from batchlab.data import blobs
+from batchlab.clusters import blobs
 from batchlab.datasets import digits, moons, noisy_labels
 from batchlab.evaluation import final_values
 from batchlab.evidence.laboratory import Laboratory
