@@ -189,9 +189,9 @@ def _sized(shape: Shape, threads: int, widest: int) -> Shape:
     epoch_bytes = 4 * shape.group * shape.n_train * threads
     capacity = min(max(ORDERS_BYTES // epoch_bytes, 1), MOST_EPOCHS_A_CALL)
     block = max(BLOCK_BYTES // (widest * np.dtype(shape.dtype).itemsize), 1)
-    block = min(block, max(shape.n_train, shape.n_held_out))
+    block = min(block, max(shape.n_measured, shape.n_held_out))
     # A block that divides both parts spares XLA the compiling of their smaller last blocks.
-    common = math.gcd(shape.n_train, shape.n_held_out)
+    common = math.gcd(shape.n_measured, shape.n_held_out)
     divisor = max(size for size in range(1, min(block, common) + 1) if common % size == 0)
     return replace(shape, capacity=capacity, block=divisor if 4 * divisor > block else block)
 

@@ -123,6 +123,7 @@ def grid_of(
     keep_weights: str = "none",
     device: str | None = None,
     threads: int | None = None,
+    train_samples: int | None = None,
 ) -> Grid:
     """Return the grid of a sweep, every setting of every cell checked.
 
@@ -132,7 +133,7 @@ def grid_of(
         As `batchlab.sweep` takes them.
     epochs, updates, samples, records, replicates, seed, weight_seeds, order_seeds
         Likewise.
-    keep_weights, device, threads
+    keep_weights, device, threads, train_samples
         Likewise.
 
     Returns
@@ -152,6 +153,7 @@ def grid_of(
         "keep_weights": keep_weights,
         "device": device,
         "threads": threads,
+        "train_samples": train_samples,
     }
     held = one_of(epochs=epochs, updates=updates, samples=samples)
     if held == "epochs" and records is not None:

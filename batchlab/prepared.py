@@ -94,6 +94,7 @@ class Training:
             batch_size=batch_size,
             n_train=problem.n_train,
             n_held_out=len(problem.held_out.x),
+            n_measured=run.train_samples,
             feature_shape=problem.feature_shape,
             keep_weights=run.keep_weights == "epochs",
             dtype=self._dtype,

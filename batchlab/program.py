@@ -29,6 +29,8 @@ class Shape:
     Attributes
     ----------
     batch_size, n_train, n_held_out : int
+    n_measured : int
+        Training samples, from the first on, that a record measures.
     feature_shape : tuple of int
     keep_weights : bool
         Whether a call also returns the weights after each epoch.
@@ -49,6 +51,7 @@ class Shape:
     batch_size: int
     n_train: int
     n_held_out: int
+    n_measured: int
     feature_shape: tuple[int, ...]
     keep_weights: bool
     dtype: str
@@ -198,7 +201,7 @@ class TrainingLoop:
             loss, score = self._over_replicates(self._replicate.evaluate, states, data, index)
             return tf.stack([loss * size, score])
 
-        parts = ((shape.n_train, shape.n_held_out), (0, shape.n_train))
+        parts = ((shape.n_train, shape.n_held_out), (0, shape.n_measured))
         # The whole blocks of both parts go through one loop, so that XLA compiles them once.
         starts = [
             begin + block * shape.block

@@ -28,6 +28,8 @@ class Settings:
         Of each replicate's initial weights and of its orders.
     keep_weights, device : str
     threads : int
+    train_samples : int
+        How many of the training samples, from the first on, a record measures.
     """
 
     budget: Budget
@@ -38,6 +40,7 @@ class Settings:
     keep_weights: str
     device: str
     threads: int
+    train_samples: int
 
     @property
     def batch_sizes(self) -> BatchSizes:
@@ -56,6 +59,7 @@ class Settings:
             "keep_weights": self.keep_weights,
             "device": self.device.strip("/").split(":")[0].lower(),
             "threads": self.threads,
+            "train_samples": self.train_samples,
         }
 
     def coordinates(self) -> dict[str, tuple[str, np.ndarray]]:
@@ -92,6 +96,7 @@ def checked_settings(
     keep_weights: str,
     device: str | None,
     threads: int | None,
+    train_samples: int | None,
 ) -> Settings:
     """Return the settings of a training, checked and complete.
 
@@ -99,7 +104,7 @@ def checked_settings(
     ----------
     problem, batch_size, epochs, updates, records, replicates, seed, weight_seeds, order_seeds
         As `batchlab.fit` takes them.
-    keep_weights, device, threads
+    keep_weights, device, threads, train_samples
         As `batchlab.fit` takes them.
 
     Returns
@@ -125,8 +130,19 @@ def checked_settings(
     if threads is None:
         threads = joblib.cpu_count() if place == "/CPU:0" else 1
     threads = whole_number("threads", threads, minimum=1)
+    if train_samples is None:
+        train_samples = problem.n_train
+    train_samples = whole_number("train_samples", train_samples, minimum=1, maximum=problem.n_train)
     return Settings(
-        budget, replicates, seed, weight_seeds, order_seeds, keep_weights, place, threads
+        budget,
+        replicates,
+        seed,
+        weight_seeds,
+        order_seeds,
+        keep_weights,
+        place,
+        threads,
+        train_samples,
     )
 
 

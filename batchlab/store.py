@@ -202,6 +202,7 @@ class Keys:
             "seed": run.seed,
             "keep_weights": run.keep_weights,
             "device": run.device,
+            "train_samples": run.train_samples,
         }
         return digest(json.dumps(made_of, sort_keys=True, default=str).encode())
 

@@ -41,6 +41,7 @@ def sweep(
     keep_weights: str = "none",
     device: str | None = None,
     threads: int | None = None,
+    train_samples: int | None = None,
     n_jobs: int | None = None,
     store: str | os.PathLike[str] | None = None,
     progress: bool | None = None,
@@ -77,7 +78,7 @@ def sweep(
         As in `fit`, or several by name: a dimension `optimizer`.
     loss : keras.losses.Loss, mapping of str to them, or None
         Likewise: a dimension `loss_function`.
-    replicates, seed, weight_seeds, order_seeds, device
+    replicates, seed, weight_seeds, order_seeds, device, train_samples
         As in `fit`, for every cell.
     keep_weights : {"none", "final", "epochs"}
         As in `fit`; other than "none" needs models of one size.
@@ -154,6 +155,7 @@ def sweep(
         keep_weights=keep_weights,
         device=device,
         threads=1 if on_one_core and threads is None else threads,
+        train_samples=train_samples,
     )
     trainings = _trainings(grid)
     kept = Store(store) if store is not None else None

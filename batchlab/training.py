@@ -32,6 +32,7 @@ def fit(
     keep_weights: str = "final",
     device: str | None = None,
     threads: int | None = None,
+    train_samples: int | None = None,
     store: str | os.PathLike[str] | None = None,
     progress: bool | None = None,
 ) -> xr.Dataset:
@@ -82,6 +83,9 @@ def fit(
     threads : int or None
         How many groups of replicates are trained side by side; None is one for each core that
         this process may use, or one on a GPU.
+    train_samples : int or None
+        How many of the training samples, from the first on, `train_loss` and its like are measured
+        on; None is all of them. Of large data a few thousand save most of the time of a record.
     store : path or None
         A folder that keeps the history, and from which the same history is taken later, also as a
         cell of a `sweep`, and the reverse; see there.
@@ -145,6 +149,7 @@ def fit(
             keep_weights=keep_weights,
             device=device,
             threads=threads,
+            train_samples=train_samples,
             store=store,
             progress=progress,
         )
@@ -162,6 +167,7 @@ def fit(
         keep_weights=keep_weights,
         device=device,
         threads=threads,
+        train_samples=train_samples,
     )
     training = Training(build, problem, run, settings_of(optimizer), loss)
     starts = training.ready(show_progress=progress)

@@ -182,3 +182,15 @@ def test_a_float32_regression_keeps_its_targets_in_float32():
 def test_what_is_no_regression_is_told_in_a_sentence(call, sentence):
     with pytest.raises((TypeError, ValueError), match=sentence):
         call()
+
+
+def test_a_record_may_measure_some_of_the_training_samples_alone():
+    own = problem()
+    whole = bl.fit(bl.mlp, own, batch_size=16, epochs=2, replicates=2)
+    some = bl.fit(bl.mlp, own, batch_size=16, epochs=2, replicates=2, train_samples=10)
+    others = ["loss", "val_loss", "weights"]
+    assert some[others].drop_attrs().equals(whole[others].drop_attrs())
+    errors = bl.trained_model(bl.mlp, own, some)(own.x_train[:10])[:, 0] - own.y_train[:10]
+    assert some["train_loss"][0, -1].item() == pytest.approx(np.mean(errors**2), rel=1e-9)
+    with pytest.raises(ValueError, match="train_samples: expected a whole number from 1 to 60"):
+        bl.fit(bl.mlp, own, batch_size=16, epochs=2, train_samples=61)
