@@ -1,22 +1,28 @@
 """What figures of histories and of sweeps share: words, curves, points, ceilings, captions."""
 
+import re
 from collections.abc import Iterable, Sequence
 
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 
+from batchlab._checks import choice
 from batchlab._style import COLORS, LINE_STYLES, MARKERS, cycled
 from batchlab.evaluation import diverged
 from batchlab.intervals import Interval, error_bars, mean_interval, over_replicates
-from batchlab.records import has_setting, record_dimension, setting, spent
+from batchlab.metrics import score_of
+from batchlab.records import has_setting, held_out, record_dimension, setting, spent
 
 PARTS = {"train": "train_", "test": "val_", "reported": ""}
 PART_LABELS = {"train": "training set", "test": "test set", "reported": "reported by Keras's fit"}
-METRIC_LABELS = {
-    "accuracy": "accuracy (share classified right)",
-    "loss": "cross-entropy (nats per sample)",
-}
+ACCURACY_LABEL = "accuracy (share classified right)"
+CROSS_ENTROPY_LABEL = "cross-entropy (nats per sample)"
+CROSS_ENTROPIES = (
+    "SparseCategoricalCrossentropy",
+    "CategoricalCrossentropy",
+    "BinaryCrossentropy",
+)
 BUDGETS = {
     "epoch": "epochs (passes over the training set)",
     "update": "updates of the weights",
@@ -28,8 +34,60 @@ CEILING_STYLES = {"train": (0, (1, 1)), "test": (0, (4, 2))}
 
 def split(metric: str) -> tuple[str, str]:
     """Return the part and the kind of a final metric: "val_loss" is ("test", "loss")."""
-    part, kind = metric.split("_")
+    part, kind = metric.split("_", 1)
     return ("test" if part == "val" else part), kind
+
+
+def chosen_kind(history: xr.Dataset, metric: str | None) -> str:
+    """Return what is drawn of each part: its score for None, or the loss.
+
+    Raises
+    ------
+    ValueError
+        If it is neither.
+    """
+    score = score_of(history)
+    return choice("metric", score if metric is None else metric, (score, "loss"))
+
+
+def part_label(part: str, *histories: xr.Dataset) -> str:
+    """Return what a part of these histories is called: their "test" may be a validation set."""
+    return f"{held_out(*histories)} set" if part == "test" else PART_LABELS[part]
+
+
+def metric_label(kind: str, *histories: xr.Dataset) -> str:
+    """Return what the score or the loss of these histories is called, with its unit."""
+    if kind == "accuracy":
+        return ACCURACY_LABEL
+    scaled = any(_names(history, "target_scales") for history in histories)
+    if kind == "mean_absolute_error":
+        return "mean absolute error" + " (standard deviations of the target)" * scaled
+    losses = {_loss_label(name) for history in histories for name in _losses(history)}
+    label = losses.pop() if len(losses) == 1 else "loss"
+    if label == "mean squared error" and scaled:
+        label += " (squared standard deviations of the target)"
+    return label
+
+
+def _losses(history: xr.Dataset) -> list[str]:
+    """Return the names of the losses; that of its task where a history does not say."""
+    regression = "regression" in _names(history, "task") or "val_mean_absolute_error" in history
+    usual = "MeanSquaredError" if regression else CROSS_ENTROPIES[0]
+    return _names(history, "loss_function") or [usual]
+
+
+def _names(history: xr.Dataset, name: str) -> list[str]:
+    """Return the values of a setting as strings, none where there is no such setting."""
+    values = np.ravel(setting(history, name)) if has_setting(history, name) else []
+    return [str(value) for value in values]
+
+
+def _loss_label(name: str) -> str:
+    """Return a loss's class in words: "MeanSquaredError" is "mean squared error"."""
+    if name in CROSS_ENTROPIES:
+        return CROSS_ENTROPY_LABEL
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", name).split(" ")
+    return name if len(words) == 1 else " ".join(w if w.isupper() else w.lower() for w in words)
 
 
 def draw_curves(
@@ -53,7 +111,7 @@ def draw_curves(
     history : xarray.Dataset
         One history, or one cell of a study.
     metric, x, part : str
-        Keys of `METRIC_LABELS`, `BUDGETS` and `PARTS`.
+        A kind such as `chosen_kind` returns; keys of `BUDGETS` and of `PARTS`.
     label : str
         In the legend.
     place : int

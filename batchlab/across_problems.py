@@ -9,10 +9,9 @@ import xarray as xr
 from batchlab._checks import choice
 from batchlab.evaluation import final_values
 from batchlab.intervals import replicate_variance
-from batchlab.records import grid_dimensions, has_setting, setting
-from batchlab.targets import ACCURACIES
+from batchlab.records import grid_dimensions, has_setting, held_out, setting
 
-_PARTS = {"val_accuracy": "test", "train_accuracy": "train"}
+_PARTS = {"train_accuracy": "train", "val_accuracy": "test"}
 
 
 def below_ceiling(study: xr.Dataset, metric: str = "val_accuracy") -> xr.DataArray:
@@ -35,9 +34,10 @@ def below_ceiling(study: xr.Dataset, metric: str = "val_accuracy") -> xr.DataArr
     Raises
     ------
     ValueError
-        If `metric` is another, or the study is not over such problems alone.
+        If `metric` is another, the study is not over such problems alone, or they have a
+        validation part.
     """
-    choice("metric", metric, ACCURACIES)
+    choice("metric", metric, tuple(_PARTS))
     if grid_dimensions(study) != ("problem",):
         received = ", ".join(grid_dimensions(study)) or "nothing"
         raise ValueError(f"study: expected a sweep over problem alone, received {received}.")
@@ -45,6 +45,11 @@ def below_ceiling(study: xr.Dataset, metric: str = "val_accuracy") -> xr.DataArr
     ceilings = setting(study, name) if has_setting(study, name) else xr.DataArray(np.nan)
     if ceilings.isnull().any():
         raise ValueError("study: expected problems whose Bayes rule is known, received another.")
+    if metric == "val_accuracy" and held_out(study) != "test":
+        raise ValueError(
+            "study: expected accuracies on the test samples, of which the Bayes rule's is known, "
+            "received those of a validation part."
+        )
     return final_values(study, metric) - ceilings
 
 

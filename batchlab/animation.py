@@ -16,7 +16,7 @@ import numpy as np
 import xarray as xr
 
 from batchlab._checks import whole_number
-from batchlab.data import Problem
+from batchlab.data import Problem, check_classification
 from batchlab.maps import plot_decision_boundary
 from batchlab.records import RECORDS
 
@@ -125,7 +125,7 @@ def animate_boundary(
     Raises
     ------
     TypeError, ValueError
-        If one of the numbers is no such number.
+        If the problem is a regression, or one of the numbers is no such number.
 
     Examples
     --------
@@ -136,6 +136,7 @@ def animate_boundary(
     >>> len(bl.animate_boundary(found, problem).frames)
     3
     """
+    check_classification(problem, "decision boundaries")
     samples = whole_number("samples", samples, minimum=1)
     interval = whole_number("interval", interval, minimum=20)
     dpi = whole_number("dpi", dpi, minimum=20)

@@ -4,13 +4,14 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from batchlab._checks import choice, shown
-from batchlab.evaluation import FINAL_METRICS, final_values
+from batchlab._checks import shown
+from batchlab.evaluation import final_values
 from batchlab.intervals import over_replicates
+from batchlab.metrics import chosen_metric, is_accuracy
 from batchlab.records import grid_dimensions
 
 
-def compare(study: xr.Dataset, *, metric: str = "val_accuracy", **reference) -> pd.DataFrame:
+def compare(study: xr.Dataset, *, metric: str | None = None, **reference) -> pd.DataFrame:
     """Return the differences of a final metric between cells, replicate by replicate.
 
     Replicate r has the same initial weights and orders in every cell, so the difference is taken
@@ -21,7 +22,8 @@ def compare(study: xr.Dataset, *, metric: str = "val_accuracy", **reference) -> 
     ----------
     study : xarray.Dataset
         From `batchlab.sweep`.
-    metric : {"train_accuracy", "val_accuracy", "train_loss", "val_loss"}
+    metric : {"train_accuracy", "val_accuracy", "train_loss", "val_loss"} or None
+        None is val_accuracy, of a regression val_mean_absolute_error.
     **reference
         Dimensions of the grid and where along them the cells stand that the others are compared
         with: ``compare(study, batch_size=32)`` is each cell minus the cell of batch size 32 and
@@ -35,8 +37,8 @@ def compare(study: xr.Dataset, *, metric: str = "val_accuracy", **reference) -> 
         each pair, by the settings of the one, then those of the other, named "minus …". Columns
         `mean`, `low` and `high` (of the difference; the 95 % bootstrap interval over the pairs of
         replicates of equal seed, see `mean_interval`), `better` and `worse` (pairs in which the
-        accuracy is higher or lower than the reference's, a loss lower or higher) and `pairs` (in
-        which neither diverged; all columns are over these).
+        accuracy is higher or lower than the reference's, a loss or an error lower or higher) and
+        `pairs` (in which neither diverged; all columns are over these).
 
         Each interval is for its comparison alone: of twenty comparisons of equals one is expected
         to exclude zero. The largest of many differences is not as sure as its own interval says.
@@ -54,7 +56,7 @@ def compare(study: xr.Dataset, *, metric: str = "val_accuracy", **reference) -> 
     >>> int(bl.compare(study, batch_size=500).loc[32, "pairs"])
     5
     """
-    choice("metric", metric, FINAL_METRICS)
+    metric = chosen_metric(study, metric)
     grid = grid_dimensions(study)
     reference = {name: _label(study, name, value) for name, value in reference.items()}
     _check_reference(study, grid, reference)
@@ -72,7 +74,7 @@ def compare(study: xr.Dataset, *, metric: str = "val_accuracy", **reference) -> 
         values = cells.to_numpy()[later] - cells.to_numpy()[earlier]
         differences = xr.DataArray(values, dims=("cell", "replicate"))
         index = _pairs(cells.indexes["cell"], later, earlier)
-    return _table(differences, index, lower_is_better=metric.endswith("loss"))
+    return _table(differences, index, lower_is_better=not is_accuracy(metric))
 
 
 def _label(study: xr.Dataset, name: str, value: object) -> object:

@@ -12,10 +12,11 @@ import xarray as xr
 from matplotlib.axes import Axes
 
 from batchlab._axes import panel_axes, scale, spell_out
-from batchlab._curves import BUDGETS
+from batchlab._curves import BUDGETS, split
 from batchlab._style import COLORS
 from batchlab.critical import critical_batch_size, fitted_updates
 from batchlab.intervals import error_bars, over_replicates
+from batchlab.records import held_out
 
 # How far the axis goes beyond the points, as a factor; perfect scaling soon leaves it.
 ROOM = 2.0
@@ -114,8 +115,10 @@ def plot_critical(
 def _caption(times: xr.Dataset) -> str:
     told = [str(times.attrs["problem"])] if "problem" in times.attrs else []
     if "target" in times.attrs:
-        metric = str(times.attrs["metric"]).replace("val_", "test ").replace("train_", "training ")
-        told.append(f"{metric} {times.attrs['target']:g} first reached")
+        part, kind = split(str(times.attrs["metric"]))
+        where = held_out(times) if part == "test" else "training"
+        metric = kind.replace("_", " ")
+        told.append(f"{where} {metric} {times.attrs['target']:g} first reached")
     return ", ".join(told)
 
 

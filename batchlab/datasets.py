@@ -1,12 +1,14 @@
 """Problems beside the blobs: digits, moons, and any with labels that are wrong."""
 
 import warnings
+from dataclasses import replace
 
 import numpy as np
 from sklearn.datasets import load_digits, make_moons
 
+from batchlab._arrays import read_only
 from batchlab._checks import LARGEST_SEED, positive_number, shown, whole_number
-from batchlab.data import Problem, check_problem, from_arrays
+from batchlab.data import Problem, check_classification, from_arrays
 
 DIGITS = 1797
 DIGITS_MAXIMUM = 16  # of a pixel: it counts the dark ones of a 4 by 4 block of the scan
@@ -115,7 +117,8 @@ def moons(
 def noisy_labels(problem: Problem, *, share: float = 0.2, random_state: int = 0) -> Problem:
     """Return a problem some of whose training labels are replaced by another class.
 
-    The test samples stay as they are, so that test accuracy says what was learned of the truth.
+    The test samples, and those for validation, stay as they are, so that accuracy on them says
+    what was learned of the truth.
 
     Parameters
     ----------
@@ -133,8 +136,8 @@ def noisy_labels(problem: Problem, *, share: float = 0.2, random_state: int = 0)
     Raises
     ------
     TypeError, ValueError
-        If a number is of another kind or out of its range, or a class is left without a training
-        sample.
+        If the problem is a regression, a number is of another kind or out of its range, or a class
+        is left without a training sample.
 
     Examples
     --------
@@ -143,7 +146,7 @@ def noisy_labels(problem: Problem, *, share: float = 0.2, random_state: int = 0)
     >>> int((bl.noisy_labels(clean).y_train != clean.y_train).sum())
     100
     """
-    check_problem(problem)
+    check_classification(problem, "wrong labels")
     share = positive_number("share", share)
     if share >= 1:
         raise ValueError(f"share: expected a number below 1, received {shown(share)}.")
@@ -158,13 +161,8 @@ def noisy_labels(problem: Problem, *, share: float = 0.2, random_state: int = 0)
             "share: expected to leave every class a training sample, received "
             f"{shown(share)}, which leaves class {missing[0]} none."
         )
-    return _made_of(
-        problem.x_train,
-        y,
-        problem.x_test,
-        problem.y_test,
-        name=f"{problem.name}, {share:.0%} of labels wrong",
-    )
+    name = f"{problem.name}, {share:.0%} of labels wrong"
+    return replace(problem, y_train=read_only(y), name=name, distribution=None)
 
 
 def _made_of(*arrays: np.ndarray, name: str) -> Problem:

@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 
 from batchlab._axes import is_wide, named, panel_axes, scale, spell_out
 from batchlab._checks import choice
-from batchlab._curves import BUDGETS, METRIC_LABELS, PART_LABELS, band_caption, draw_points
+from batchlab._curves import BUDGETS, band_caption, draw_points, metric_label, part_label
 from batchlab._style import COLORS, LINE_STYLES, axes_or_new, cycled
 from batchlab.intervals import over_replicates
 from batchlab.records import RECORDS
@@ -206,9 +206,10 @@ def plot_loss_between(
     height = f"barrier {float(barrier['mean']):.3g}"
     if np.isfinite(barrier["low"]):
         height += f" ({float(barrier['low']):.3g} to {float(barrier['high']):.3g})"
-    _draw(ax, losses, "position", f"{label or PART_LABELS[part]}, {height}", place, banded=True)
+    label = label or part_label(part, line)
+    _draw(ax, losses, "position", f"{label}, {height}", place, banded=True)
     along = "place on the line from the first (0) to the second weights (1)"
-    ax.set(xlabel=along, ylabel=METRIC_LABELS["loss"])
+    ax.set(xlabel=along, ylabel=metric_label("loss", line))
     ax.legend(**_titled(losses))
     return ax
 

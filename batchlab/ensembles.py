@@ -10,7 +10,7 @@ import pandas as pd
 import xarray as xr
 
 from batchlab._checks import shown, whole_number
-from batchlab.data import Problem, check_problem
+from batchlab.data import Problem, check_classification
 from batchlab.intervals import over_replicates
 
 
@@ -43,7 +43,8 @@ def ensembles(
     Raises
     ------
     TypeError, ValueError
-        If the predictions are not of the problem's test samples, or there are not so many members.
+        If the problem is a regression, the predictions are not of its test samples, or there are
+        not so many members.
 
     References
     ----------
@@ -59,7 +60,7 @@ def ensembles(
     >>> bl.ensembles(probabilities, problem, members=[2, 4])["ensembles"].tolist()
     [2, 1]
     """
-    check_problem(problem)
+    check_classification(problem, "ensembles")
     _check_predictions(predictions, problem)
     replicates = predictions.sizes["replicate"]
     members = [whole_number("members", m, minimum=1, maximum=replicates) for m in members]

@@ -6,12 +6,10 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from batchlab._checks import choice
 from batchlab.intervals import over_replicates, replicate_variance
+from batchlab.metrics import chosen_metric, final_metrics
 from batchlab.records import BUDGETS, finite, grid_dimensions, record_dimension
-from batchlab.targets import ACCURACIES, time_to_target
-
-FINAL_METRICS = ("train_accuracy", "val_accuracy", "train_loss", "val_loss")
+from batchlab.targets import time_to_target
 
 
 def diverged(history: xr.Dataset) -> xr.DataArray:
@@ -37,6 +35,7 @@ def final_values(history: xr.Dataset, metric: str) -> xr.DataArray:
     history : xarray.Dataset
         From `batchlab.fit` or `batchlab.sweep`.
     metric : {"train_accuracy", "val_accuracy", "train_loss", "val_loss"}
+        Of a regression mean_absolute_error in place of accuracy.
 
     Returns
     -------
@@ -53,6 +52,7 @@ def late_variance(history: xr.Dataset, metric: str) -> xr.DataArray:
     history : xarray.Dataset
         From `batchlab.fit` or `batchlab.sweep`.
     metric : {"train_accuracy", "val_accuracy", "train_loss", "val_loss"}
+        Of a regression mean_absolute_error in place of accuracy.
 
     Returns
     -------
@@ -82,18 +82,20 @@ def evaluate(
     history : xarray.Dataset
         From `batchlab.fit` or `batchlab.sweep`.
     metric : {"train_accuracy", "val_accuracy", "train_loss", "val_loss"} or None
-        The only metric; None is all of them.
+        The only metric; None is all of them. Of a regression mean_absolute_error in place of
+        accuracy, here and below.
     target : float or None
-        An accuracy between 0 and 1, to be told also how many replicates hold it, and since when.
+        An accuracy between 0 and 1, to be told also how many replicates hold it, and since when;
+        of a regression a mean absolute error above 0.
     held : bool
         False: how many reach it at all, and when first.
 
     Returns
     -------
     pandas.DataFrame
-        A row for each of `train_accuracy`, `val_accuracy` (test samples), `train_loss` and
-        `val_loss`, in each cell of the grid: the index is (grid…, metric), or the grid alone where
-        `metric` is given; for a history `metric`. Columns:
+        A row for each of `train_accuracy`, `val_accuracy` (test samples, or validation samples if
+        there are such), `train_loss` and `val_loss`, in each cell of the grid: the index is
+        (grid…, metric), or the grid alone where `metric` is given; for a history `metric`. Columns:
 
         - `mean`, `low` and `high` (95 % interval of the mean, see `mean_interval`), `std`, `min`
           and `max` over the replicates;
@@ -112,7 +114,7 @@ def evaluate(
     Raises
     ------
     ValueError
-        If `metric` is another or `target` is not between 0 and 1.
+        If `metric` is another or `target` is no such number.
 
     Examples
     --------
@@ -121,9 +123,9 @@ def evaluate(
     >>> int(bl.evaluate(history).loc["val_accuracy", "replicates"])
     3
     """
+    metrics = final_metrics(history)
     if metric is not None:
-        choice("metric", metric, FINAL_METRICS)
-    metrics = FINAL_METRICS if metric is None else (metric,)
+        metrics = (chosen_metric(history, metric),)
     final = _of_each(metrics, lambda name: final_values(history, name))
     late = _of_each(metrics, lambda name: late_variance(history, name))
     table = over_replicates(final).assign(
@@ -153,6 +155,7 @@ def evaluate_each(histories: dict[str, xr.Dataset], metric: str) -> pd.DataFrame
     histories : dict of str to xarray.Dataset
         By the name that each row shall have.
     metric : {"train_accuracy", "val_accuracy", "train_loss", "val_loss"}
+        Of a regression mean_absolute_error in place of accuracy.
 
     Returns
     -------
@@ -164,7 +167,8 @@ def evaluate_each(histories: dict[str, xr.Dataset], metric: str) -> pd.DataFrame
     ValueError
         If `metric` is another.
     """
-    choice("metric", metric, FINAL_METRICS)
+    for history in histories.values():
+        chosen_metric(history, metric)
     rows = {
         name: evaluate(history, metric=metric).loc[metric] for name, history in histories.items()
     }
@@ -180,7 +184,8 @@ def locate(history: xr.Dataset, **published: float) -> pd.DataFrame:
     history : xarray.Dataset
         From `batchlab.fit`.
     **published : float
-        A published value for any of `train_accuracy`, `val_accuracy`, `train_loss`, `val_loss`.
+        A published value for any of `train_accuracy`, `val_accuracy`, `train_loss`, `val_loss`; of
+        a regression `mean_absolute_error` in place of `accuracy`.
 
     Returns
     -------
@@ -195,11 +200,10 @@ def locate(history: xr.Dataset, **published: float) -> pd.DataFrame:
         If a name is another.
     """
     rows = {}
+    names = final_metrics(history)
     for name, value in published.items():
-        if name not in FINAL_METRICS:
-            raise ValueError(
-                f"published: expected any of {', '.join(FINAL_METRICS)}, received {name!r}."
-            )
+        if name not in names:
+            raise ValueError(f"published: expected any of {', '.join(names)}, received {name!r}.")
         final = final_values(history, name).dropna("replicate").to_numpy()
         low, high = np.quantile(final, [0.025, 0.975]) if final.size else (np.nan, np.nan)
         rows[name] = {
@@ -236,14 +240,15 @@ def _budgets_to(
 ) -> xr.Dataset:
     """Return how many replicates hold a target, and the budgets spent by then with intervals."""
     never = time_to_target(history, target).where(False)
+    scores = [name for name in metrics if not name.endswith("loss")]
     times = xr.concat(
         [
-            time_to_target(history, target, metric=name, held=held) if name in ACCURACIES else never
+            time_to_target(history, target, metric=name, held=held) if name in scores else never
             for name in metrics
         ],
         pd.Index(metrics, name="metric"),
     )
-    known = times["metric"].isin(ACCURACIES)
+    known = times["metric"].isin(scores)
     columns = {_told(held): times["epoch"].count("replicate").where(known)}
     for budget in BUDGETS:
         found = over_replicates(times[budget])

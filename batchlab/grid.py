@@ -174,8 +174,13 @@ def grid_of(
     }
     check_settings(settings, choices["build"], choices["optimizer"])
     problems = choices["problem"]
-    for one in problems.values() if isinstance(problems, Mapping) else [problems]:
+    several = list(problems.values()) if isinstance(problems, Mapping) else [problems]
+    for one in several:
         check_problem(one)
+    if len(tasks := {one.task for one in several}) > 1:
+        raise ValueError(
+            f"problem: expected problems of one task, received {' and '.join(sorted(tasks))}."
+        )
     if not isinstance(problems, Mapping) and "batch_size" in choices:
         choices["batch_size"] = sizes(choices["batch_size"], problems.n_train)
     axes = [

@@ -64,7 +64,7 @@ def problem_attributes(problem: Problem) -> dict:
     if problem.n_classes is not None:
         attributes["n_classes"] = problem.n_classes
     if problem.target_scales:
-        attributes["target_scales"] = list(problem.target_scales)
+        attributes["target_scales"] = json.dumps(problem.target_scales)
     if problem.bayes_accuracy is not None:
         attributes["bayes_train_accuracy"] = problem.bayes_accuracy.train
         attributes["bayes_test_accuracy"] = problem.bayes_accuracy.test

@@ -10,8 +10,8 @@ from batchlab._checks import whole_number
 from batchlab._tensorflow import keras
 from batchlab.choices import check_takes_dtype
 from batchlab.data import Problem
-from batchlab.evaluation import FINAL_METRICS
 from batchlab.history import problem_attributes
+from batchlab.metrics import final_metrics
 from batchlab.models import PRECISIONS
 from batchlab.runs import check_runs
 from batchlab.sweeps import sweep
@@ -82,8 +82,9 @@ def twin_runs(
     xarray.Dataset
         Of dimensions (run, dtype, replicate, sample): `distance` between the weights of the two,
         as a part of the weights' norm; and for each of `train_accuracy`, `val_accuracy`,
-        `train_loss` and `val_loss` the twin's less the run's own, as `…_change`. `start` (run,
-        dtype, replicate) is the distance of the initial weights. NaN once one has diverged.
+        `train_loss` and `val_loss` the twin's less the run's own, as `…_change` (of a regression
+        `mean_absolute_error` in place of `accuracy`). `start` (run, dtype, replicate) is the
+        distance of the initial weights. NaN once one has diverged.
 
     Raises
     ------
@@ -133,7 +134,7 @@ def _apart(study: xr.Dataset) -> xr.Dataset:
             "distance": _relative(own["epoch_weights"], moved["epoch_weights"]),
             "start": _relative(own["initial_weights"], moved["initial_weights"]),
         }
-        found |= {f"{name}_change": moved[name] - own[name] for name in FINAL_METRICS}
+        found |= {f"{name}_change": moved[name] - own[name] for name in final_metrics(own)}
         parts.append(xr.Dataset(found))
     return xr.concat(parts, xr.Variable("dtype", list(PRECISIONS)), coords="minimal")
 

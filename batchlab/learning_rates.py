@@ -8,25 +8,27 @@ import pandas as pd
 import xarray as xr
 
 from batchlab._checks import choice, positive_number, shown
-from batchlab.evaluation import FINAL_METRICS, final_values
+from batchlab.evaluation import final_values
 from batchlab.intervals import CONFIDENCE, RESAMPLES
+from batchlab.metrics import chosen_metric, is_accuracy
 from batchlab.records import batch_size_in_words, grid_dimensions, setting
 
 RULES = {"linear": 1.0, "square root": 0.5}
 
 
-def best_rates(study: xr.Dataset, *, metric: str = "val_accuracy") -> pd.DataFrame:
+def best_rates(study: xr.Dataset, *, metric: str | None = None) -> pd.DataFrame:
     """Return the learning rate with the best final metric for each batch size.
 
-    The best has the highest accuracy, or the lowest loss, in the mean over all replicates. One
-    that diverged counts as the worst outcome, an accuracy of 1 / n_classes or an infinite loss: a
-    rate is not good because its sound replicates are.
+    The best has the highest accuracy, or the lowest loss or error, in the mean over all
+    replicates. One that diverged counts as the worst outcome, an accuracy of 1 / n_classes or an
+    infinite loss or error: a rate is not good because its sound replicates are.
 
     Parameters
     ----------
     study : xarray.Dataset
         From `batchlab.sweep`, with a dimension learning_rate.
-    metric : {"train_accuracy", "val_accuracy", "train_loss", "val_loss"}
+    metric : {"train_accuracy", "val_accuracy", "train_loss", "val_loss"} or None
+        None is val_accuracy, of a regression val_mean_absolute_error.
 
     Returns
     -------
@@ -36,7 +38,7 @@ def best_rates(study: xr.Dataset, *, metric: str = "val_accuracy") -> pd.DataFra
         resamples of the replicates, the same ones for all rates, since replicates are paired: all
         three are rates that were tried), `mean` (the metric at the best rate) and `at_edge`: the
         best is the lowest or highest rate tried, so that a better one may lie outside. NaN where
-        no rate is left: all replicates diverged, or for losses one at every rate.
+        no rate is left: all replicates diverged, or for losses and errors one at every rate.
 
     Raises
     ------
@@ -53,7 +55,7 @@ def best_rates(study: xr.Dataset, *, metric: str = "val_accuracy") -> pd.DataFra
     >>> bl.best_rates(study).index.tolist()
     [32, 500]
     """
-    choice("metric", metric, FINAL_METRICS)
+    metric = chosen_metric(study, metric)
     grid = grid_dimensions(study)
     if "learning_rate" not in grid:
         raise ValueError(
@@ -63,7 +65,7 @@ def best_rates(study: xr.Dataset, *, metric: str = "val_accuracy") -> pd.DataFra
     values = final_values(study, metric)
     if grid == ("learning_rate",):
         values = values.expand_dims(_alone(study))
-    higher = metric.endswith("accuracy")
+    higher = is_accuracy(metric)
     worst = 1 / setting(study, "n_classes") if higher else np.inf
     sound = values.notnull().any("replicate")
     cells = [name for name in values.dims if name not in ("replicate", "learning_rate")]

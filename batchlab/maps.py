@@ -1,4 +1,4 @@
-"""Figures of the plane of two features: a problem, and what a trained model believes of it.
+"""Figures of a problem in the plane, and of what a trained model believes of it.
 
 Imports neither TensorFlow nor Keras. Every function takes the axes to draw on, or None for new
 ones, and returns the axes.
@@ -9,19 +9,27 @@ from collections.abc import Callable
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
+from sklearn.decomposition import PCA
 
 from batchlab._checks import whole_number
 from batchlab._style import COLORS, MARKERS, axes_or_new, cycled
-from batchlab.data import Problem
+from batchlab.data import Problem, check_classification, check_problem
+
+# Of the parts that a problem may have; hollow and filled tell test from training samples apart.
+PART_MARKERS = {"training": "o", "validation": "x", "test": "^"}
 
 
 def plot_problem(problem: Problem, *, ax: Axes | None = None) -> Axes:
-    """Draw the samples by class, and the Bayes boundary if the distribution is known.
+    """Draw the samples by class or target, and the Bayes boundary if the distribution is known.
+
+    Samples of two features are drawn where they are, those of more along the first two principal
+    components of the training samples. Of a regression with one feature the target is drawn
+    against it; with more its colour is the target. Of several targets it is the first.
 
     Parameters
     ----------
     problem : Problem
-        With two features.
+        A classification has at least two features.
     ax : matplotlib.axes.Axes or None
 
     Returns
@@ -30,24 +38,99 @@ def plot_problem(problem: Problem, *, ax: Axes | None = None) -> Axes:
 
     Raises
     ------
-    ValueError
-        If the problem has other than two features.
+    TypeError, ValueError
+        If the problem is a classification by one feature.
     """
-    _check_plane(problem)
+    check_problem(problem)
+    parts = _parts(problem)
+    regression = problem.n_classes is None
+    flat = problem.feature_shape == (1,)
+    if flat and not regression:
+        raise ValueError("problem: expected samples with 2 features or more to draw, received 1.")
     ax = axes_or_new(ax)
-    for label in range(problem.n_classes):
-        style = {"color": cycled(COLORS, label), "marker": cycled(MARKERS, label), "s": 16}
-        train, test = problem.y_train == label, problem.y_test == label
-        ax.scatter(*problem.x_train[train].T, label=f"class {label}, training", **style)
-        ax.scatter(*problem.x_test[test].T, label=f"class {label}, test", **style | _hollow(style))
-    _draw_bayes_boundary(problem, ax)
-    title = f"{problem.name}: {problem.n_train} training and {problem.n_test} test samples"
+    if flat:
+        xlabel, ylabel = "feature 0", _target_label(problem)
+        places = {part: np.column_stack([x, _targets(y)]) for part, (x, y) in parts.items()}
+    else:
+        (xlabel, ylabel), places = _in_the_plane(parts)
+    if regression:
+        _draw_targets(ax, problem, parts, places)
+    else:
+        _draw_classes(ax, problem, parts, places)
+    if problem.feature_shape == (2,):
+        _draw_bayes_boundary(problem, ax)
+    counts = [f"{len(x)} {part}" for part, (x, _) in parts.items()]
+    title = f"{problem.name}: {', '.join(counts[:-1])} and {counts[-1]} samples"
     if problem.bayes_accuracy is not None:
         train, test = problem.bayes_accuracy
         title += f"\nbest possible accuracy {train:.3f} (training), {test:.3f} (test)"
-    ax.set(xlabel="feature 0", ylabel="feature 1", title=title)
-    _legend_outside(ax)
+    ax.set(xlabel=xlabel, ylabel=ylabel, title=title)
+    if regression and not flat:  # the colours have their scale outside
+        ax.legend(loc="upper left", fontsize="small")
+    else:
+        _legend_outside(ax)
     return ax
+
+
+def _parts(problem: Problem) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Return the samples and labels or targets of each part that there is, by its name."""
+    parts = {"training": (problem.x_train, problem.y_train)}
+    if problem.x_validation is not None:
+        parts["validation"] = problem.x_validation, problem.y_validation
+    return parts | {"test": (problem.x_test, problem.y_test)}
+
+
+def _in_the_plane(parts: dict) -> tuple[tuple[str, str], dict[str, np.ndarray]]:
+    """Return the names of two axes and where along them the samples of each part lie."""
+    rows = {part: x.reshape(len(x), -1) for part, (x, _) in parts.items()}
+    if rows["training"].shape[1] == 2:
+        return ("feature 0", "feature 1"), rows
+    components = PCA(2, random_state=0).fit(rows["training"])
+    first, second = (
+        f"principal component {place} ({share:.0%} of the variance)"
+        for place, share in enumerate(components.explained_variance_ratio_, 1)
+    )
+    return (first, second), {part: components.transform(x) for part, x in rows.items()}
+
+
+def _draw_classes(ax: Axes, problem: Problem, parts: dict, places: dict[str, np.ndarray]) -> None:
+    for label in range(problem.n_classes):
+        style = {"color": cycled(COLORS, label), "marker": cycled(MARKERS, label), "s": 16}
+        own = {
+            "validation": {"marker": PART_MARKERS["validation"], "linewidths": 0.8},
+            "test": _hollow(style),
+        }
+        for part, (_, y) in parts.items():
+            name = f"{_class_name(problem, label)}, {part}"
+            ax.scatter(*places[part][y == label].T, label=name, **style | own.get(part, {}))
+
+
+def _draw_targets(ax: Axes, problem: Problem, parts: dict, places: dict[str, np.ndarray]) -> None:
+    values = {part: _targets(y) for part, (_, y) in parts.items()}
+    every = np.concatenate(list(values.values()))
+    by_color = problem.feature_shape != (1,)
+    for place, (part, target) in enumerate(values.items()):
+        style = {"marker": PART_MARKERS[part], "s": 16, "label": part}
+        if by_color:
+            style |= {"c": target, "cmap": "viridis", "vmin": every.min(), "vmax": every.max()}
+        else:
+            style["color"] = cycled(COLORS, place)
+        drawn = ax.scatter(*places[part].T, **style)
+    if by_color:
+        ax.figure.colorbar(drawn, ax=ax, pad=0.02).set_label(_target_label(problem))
+
+
+def _targets(y: np.ndarray) -> np.ndarray:
+    return y.reshape(len(y), -1)[:, 0]
+
+
+def _target_label(problem: Problem) -> str:
+    label = "target" if problem.n_outputs == 1 else f"target 0 of {problem.n_outputs}"
+    return f"{label} (standard deviations)" if problem.target_scales else label
+
+
+def _class_name(problem: Problem, label: int) -> str:
+    return problem.class_names[label] if problem.class_names else f"class {label}"
 
 
 def plot_decision_boundary(
@@ -73,9 +156,10 @@ def plot_decision_boundary(
     Raises
     ------
     ValueError
-        If the problem has other than two features, or the model returns other than probabilities
-        of its classes.
+        If the problem is a regression or has other than two features, or the model returns other
+        than probabilities of its classes.
     """
+    check_classification(problem, "decision boundaries")
     _check_plane(problem)
     resolution = whole_number("resolution", resolution, minimum=2)
     across, up, points = plane_grid(problem, resolution)
@@ -106,9 +190,8 @@ def plot_decision_boundary(
     for label in range(problem.n_classes):
         style = {"color": cycled(COLORS, label), "marker": cycled(MARKERS, label), "s": 14}
         chosen = problem.x_test[problem.y_test == label]
-        ax.scatter(
-            *chosen.T, label=f"class {label}, test", edgecolors="white", linewidths=0.4, **style
-        )
+        name = f"{_class_name(problem, label)}, test"
+        ax.scatter(*chosen.T, label=name, edgecolors="white", linewidths=0.4, **style)
     ax.set(xlabel="feature 0", ylabel="feature 1")
     ax.set_title("class that the model believes in; the paler the less certain")
     _legend_outside(ax)
@@ -134,7 +217,7 @@ def plane_grid(
     problem: Problem, resolution: int = 400
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return a grid over the samples of a problem: along feature 0, along feature 1, its points."""
-    samples = np.vstack([problem.x_train, problem.x_test])
+    samples = np.vstack([x for x, _ in _parts(problem).values()])
     low, high = samples.min(axis=0), samples.max(axis=0)
     margin = 0.05 * (high - low)
     across, up = np.linspace(low - margin, high + margin, resolution).T

@@ -6,7 +6,7 @@ neither TensorFlow nor Keras.
 
 import xarray as xr
 
-from batchlab._checks import choice
+from batchlab._checks import choice, shown
 
 SCORES = {"classification": "accuracy", "regression": "mean_absolute_error"}
 
@@ -21,17 +21,36 @@ METRICS = metric_names("classification")
 ALL_METRICS = tuple(dict.fromkeys(name for task in SCORES for name in metric_names(task)))
 
 
+def final_names(task: str) -> tuple[str, ...]:
+    """Return the metrics of a task that are known after a record, scores first."""
+    return tuple(f"{part}_{name}" for name in (SCORES[task], "loss") for part in ("train", "val"))
+
+
+def task_of(history: xr.Dataset) -> str:
+    """Return whether a history is of a "classification" or a "regression", by what it has.
+
+    Raises
+    ------
+    ValueError
+        If it is neither.
+    """
+    for task, score in SCORES.items():
+        if f"val_{score}" in history:
+            return task
+    expected = " or ".join(f"val_{score}" for score in SCORES.values())
+    raise ValueError(
+        f"history: expected one with {expected}, received {shown(list(history.data_vars))}."
+    )
+
+
 def score_of(history: xr.Dataset) -> str:
     """Return what a history has beside losses: "accuracy" or "mean_absolute_error"."""
-    (found,) = (score for score in SCORES.values() if f"val_{score}" in history)
-    return found
+    return SCORES[task_of(history)]
 
 
 def final_metrics(history: xr.Dataset) -> tuple[str, ...]:
     """Return the metrics of a history that are known after a record, scores first."""
-    return tuple(
-        f"{part}_{name}" for name in (score_of(history), "loss") for part in ("train", "val")
-    )
+    return final_names(task_of(history))
 
 
 def chosen_metric(history: xr.Dataset, metric: str | None) -> str:
@@ -42,7 +61,8 @@ def chosen_metric(history: xr.Dataset, metric: str | None) -> str:
     ValueError
         If the history has no such metric.
     """
-    return choice("metric", metric or f"val_{score_of(history)}", final_metrics(history))
+    chosen = f"val_{score_of(history)}" if metric is None else metric
+    return choice("metric", chosen, final_metrics(history))
 
 
 def is_accuracy(metric: str) -> bool:

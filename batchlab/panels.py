@@ -14,12 +14,13 @@ from batchlab._axes import check_grid, is_wide, named, panel_axes
 from batchlab._checks import choice
 from batchlab._curves import (
     BUDGETS,
-    METRIC_LABELS,
-    PART_LABELS,
     PARTS,
     band_caption,
+    chosen_kind,
     draw_ceilings,
     draw_curves,
+    metric_label,
+    part_label,
 )
 from batchlab.evaluation import diverged
 from batchlab.records import record_dimension, setting, spent
@@ -30,7 +31,7 @@ IN_A_ROW = 4
 def plot_panels(
     study: xr.Dataset,
     *,
-    metric: str = "accuracy",
+    metric: str | None = None,
     parts: Sequence[str] = ("train", "test"),
     x: str | None = None,
     seconds: bool = False,
@@ -40,14 +41,15 @@ def plot_panels(
     """Draw the learning curves of each cell of a sweep in a panel, all with the same two axes.
 
     Replicates that diverged are drawn up to where they did, a cross at the end, are counted in
-    the panel, and do not enter the mean. The axis of losses is that of the means, logarithmic if
-    these differ thirtyfold: a loss on its way to infinity leaves the panel.
+    the panel, and do not enter the mean. The axis of losses and errors is that of the means,
+    logarithmic if these differ thirtyfold: a loss on its way to infinity leaves the panel.
 
     Parameters
     ----------
     study : xarray.Dataset
         From `batchlab.sweep`, over one dimension.
-    metric : {"accuracy", "loss"}
+    metric : {"accuracy", "loss"} or None
+        None is the accuracy, of a regression mean_absolute_error.
     parts : sequence of {"train", "test", "reported"}
         As in `plot_learning_curves`.
     x : {"epoch", "update", "sample", "second"} or None
@@ -77,7 +79,7 @@ def plot_panels(
     >>> bl.plot_panels(study)[0].get_title()
     'batch size 32'
     """
-    choice("metric", metric, tuple(METRIC_LABELS))
+    metric = chosen_kind(study, metric)
     for part in parts:
         choice("parts", part, tuple(PARTS))
     if x is not None:
@@ -89,9 +91,8 @@ def plot_panels(
     axes = panel_axes("cell", len(cells), IN_A_ROW, (3.0, 2.7), axes, sharex=True, sharey=True)
     for ax, cell in zip(axes, cells, strict=True):
         for place, part in enumerate(parts):
-            draw_curves(
-                ax, cell, metric, x, part, PART_LABELS[part], place, single=single, count=False
-            )
+            label = part_label(part, study)
+            draw_curves(ax, cell, metric, x, part, label, place, single=single, count=False)
         if metric == "accuracy":
             draw_ceilings(ax, [cell], parts)
         _title(ax, cell, dimension, seconds)
@@ -99,12 +100,12 @@ def plot_panels(
     _one_range(axes, cells, metric, x)
     if own:
         axes[0].figure.supxlabel(BUDGETS[x], fontsize="medium")
-        axes[0].figure.supylabel(METRIC_LABELS[metric], fontsize="medium")
+        axes[0].figure.supylabel(metric_label(metric, study), fontsize="medium")
         for ax in axes[-IN_A_ROW:]:  # nothing stands below these
             ax.tick_params(labelbottom=True)
     else:
         for ax in axes:
-            ax.set(xlabel=BUDGETS[x], ylabel=METRIC_LABELS[metric])
+            ax.set(xlabel=BUDGETS[x], ylabel=metric_label(metric, study))
     caption = band_caption(study, single=single)
     if seconds:
         caption += f"; seconds are those of all {study.sizes['replicate']} replicates together"
@@ -140,7 +141,7 @@ def _count_diverged(ax: Axes, cell: xr.Dataset, metric: str) -> None:
 
 def _one_range(axes: np.ndarray, cells: list[xr.Dataset], metric: str, x: str) -> None:
     """Give all panels the same scales and limits."""
-    if metric == "loss":
+    if metric != "accuracy":
         _scale_losses(axes)
     ends = np.array([spent(cell, x).max().item() for cell in cells])
     same = np.allclose(ends, ends[0])

@@ -15,25 +15,27 @@ from batchlab._axes import panel_axes
 from batchlab._checks import choice
 from batchlab._curves import (
     BUDGETS,
-    METRIC_LABELS,
-    PART_LABELS,
     PARTS,
     band_caption,
     band_of,
+    chosen_kind,
     draw_ceilings,
     draw_curves,
+    metric_label,
+    part_label,
     split,
 )
 from batchlab._style import COLORS, axes_or_new, cycled
-from batchlab.evaluation import FINAL_METRICS, diverged, evaluate, final_values
+from batchlab.evaluation import diverged, evaluate, final_values
 from batchlab.intervals import error_bars
+from batchlab.metrics import chosen_metric
 from batchlab.records import batch_size_in_words, has_setting, record_dimension, setting
 
 
 def plot_learning_curves(
     history: xr.Dataset,
     *,
-    metric: str = "accuracy",
+    metric: str | None = None,
     x: str = "epoch",
     parts: Sequence[str] = ("train", "test"),
     ax: Axes | None = None,
@@ -47,11 +49,13 @@ def plot_learning_curves(
     ----------
     history : xarray.Dataset
         From `batchlab.fit`.
-    metric : {"accuracy", "loss"}
+    metric : {"accuracy", "loss"} or None
+        None is the accuracy, of a regression mean_absolute_error.
     x : {"epoch", "update", "sample", "second"}
         The budget along the horizontal axis.
     parts : sequence of {"train", "test", "reported"}
-        The training and the test set after each epoch; what Keras's fit reports during it.
+        The training and the test set (or the validation set, if there is one) after each epoch;
+        what Keras's fit reports during it.
     ax : matplotlib.axes.Axes or None
 
     Returns
@@ -63,13 +67,13 @@ def plot_learning_curves(
     ValueError
         If `metric`, `x` or one of `parts` is another.
     """
-    choice("metric", metric, tuple(METRIC_LABELS))
+    metric = chosen_kind(history, metric)
     choice("x", x, tuple(BUDGETS))
     for part in parts:
         choice("parts", part, tuple(PARTS))
     ax = axes_or_new(ax)
     for place, part in enumerate(parts):
-        draw_curves(ax, history, metric, x, part, PART_LABELS[part], place)
+        draw_curves(ax, history, metric, x, part, part_label(part, history), place)
     if metric == "accuracy":
         draw_ceilings(ax, [history], parts)
     about = f"{setting(history, 'problem').item()}, batch size {batch_size_in_words(history)}"
@@ -77,7 +81,7 @@ def plot_learning_curves(
         about += f", learning rate {setting(history, 'learning_rate').item():g}"
     ax.set(
         xlabel=BUDGETS[x],
-        ylabel=METRIC_LABELS[metric],
+        ylabel=metric_label(metric, history),
         title=about,
     )
     ax.xaxis.set_major_locator(MaxNLocator(integer=x != "second"))
@@ -88,7 +92,7 @@ def plot_learning_curves(
 def plot_comparison(
     histories: Mapping[str, xr.Dataset],
     *,
-    metric: str = "accuracy",
+    metric: str | None = None,
     part: str = "test",
     budgets: Sequence[str] = tuple(BUDGETS),
     axes: Sequence[Axes] | None = None,
@@ -99,7 +103,8 @@ def plot_comparison(
     ----------
     histories : mapping of str to xarray.Dataset
         By the name in the legend.
-    metric : {"accuracy", "loss"}
+    metric : {"accuracy", "loss"} or None
+        None is the accuracy, of a regression mean_absolute_error.
     part : {"train", "test", "reported"}
     budgets : sequence of {"epoch", "update", "sample", "second"}
         One panel each, on a logarithmic axis except for epochs.
@@ -117,11 +122,13 @@ def plot_comparison(
         fewer axes than budgets.
     """
     _check_histories(histories)
-    choice("metric", metric, tuple(METRIC_LABELS))
+    for history in histories.values():
+        metric = chosen_kind(history, metric)
     choice("part", part, tuple(PARTS))
     for budget in budgets:
         choice("budgets", budget, tuple(BUDGETS))
     axes = panel_axes("budget", len(budgets), 2, (5.6, 3.9), axes, sharey=True)
+    each = histories.values()
     bands = {name: band_of(history, metric, part) for name, history in histories.items()}
     for ax, budget in zip(axes, budgets, strict=True):
         for place, (name, history) in enumerate(histories.items()):
@@ -129,11 +136,11 @@ def plot_comparison(
                 ax, history, metric, budget, part, name, place, single=False, band=bands[name]
             )
         if metric == "accuracy":
-            draw_ceilings(ax, histories.values(), [part])
+            draw_ceilings(ax, each, [part])
         ax.set(xlabel=BUDGETS[budget], xscale="linear" if budget == "epoch" else "log")
-        ax.set_ylabel(f"{METRIC_LABELS[metric]}\n{PART_LABELS[part]}")
+        ax.set_ylabel("\n".join([metric_label(metric, *each), part_label(part, *each)]))
     axes[0].legend(
-        title=band_caption(*histories.values(), single=False),
+        title=band_caption(*each, single=False),
         fontsize="small",
         title_fontsize="small",
     )
@@ -143,7 +150,7 @@ def plot_comparison(
 def plot_replicates(
     histories: Mapping[str, xr.Dataset],
     *,
-    metric: str = "val_accuracy",
+    metric: str | None = None,
     published: Mapping[str, float] | None = None,
     ax: Axes | None = None,
 ) -> Axes:
@@ -153,7 +160,8 @@ def plot_replicates(
     ----------
     histories : mapping of str to xarray.Dataset
         By the name along the horizontal axis.
-    metric : {"train_accuracy", "val_accuracy", "train_loss", "val_loss"}
+    metric : {"train_accuracy", "val_accuracy", "train_loss", "val_loss"} or None
+        None is val_accuracy, of a regression val_mean_absolute_error.
     published : mapping of str to float or None
         A published value for any of the names.
     ax : matplotlib.axes.Axes or None
@@ -168,7 +176,8 @@ def plot_replicates(
         If `metric` is another or there are no histories.
     """
     _check_histories(histories)
-    choice("metric", metric, FINAL_METRICS)
+    for history in histories.values():
+        metric = chosen_metric(history, metric)
     ax = axes_or_new(ax)
     for place, (name, history) in enumerate(histories.items()):
         color = cycled(COLORS, place)
@@ -195,7 +204,8 @@ def plot_replicates(
         ax.plot([], [], "k*", markersize=11, linestyle="none", label="published (one run)")
     ax.set_xticks(range(len(histories)), list(histories))
     record = record_dimension(next(iter(histories.values())))
-    ax.set_ylabel(f"{METRIC_LABELS[kind]}\n{PART_LABELS[part]}, last {record}")
+    each = histories.values()
+    ax.set_ylabel(f"{metric_label(kind, *each)}\n{part_label(part, *each)}, last {record}")
     ax.set_xlim(-0.5, len(histories) - 0.5)
     ax.legend(fontsize="small")
     return ax

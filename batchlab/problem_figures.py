@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 
-from batchlab._curves import PART_LABELS, band_caption, split
+from batchlab._curves import band_caption, part_label, split
 from batchlab._style import COLORS, MARKERS, axes_or_new, cycled
 from batchlab.across_problems import across_problems, below_ceiling
 from batchlab.intervals import error_bars, over_replicates
@@ -64,7 +64,8 @@ def plot_across_problems(
         [f"{problem}\n{ceiling:.3f}" for problem, ceiling in problems],
     )
     ax.set_xlabel("problem, and the accuracy of its Bayes rule")
-    ax.set_ylabel(f"accuracy less the Bayes rule's\n{PART_LABELS[part]}, at the end")
+    where = part_label(part, *studies.values())
+    ax.set_ylabel(f"accuracy less the Bayes rule's\n{where}, at the end")
     title = band_caption(*studies.values(), single=False)
     ax.legend(title=title, fontsize="small", title_fontsize="small")
     return ax

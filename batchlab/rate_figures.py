@@ -14,11 +14,12 @@ from matplotlib.colors import LogNorm, Normalize
 from matplotlib.patches import Rectangle
 
 from batchlab._axes import check_grid, scale, spell_out
-from batchlab._checks import choice, shown
-from batchlab._curves import METRIC_LABELS, PART_LABELS, split
+from batchlab._checks import shown
+from batchlab._curves import metric_label, part_label, split
 from batchlab._style import LINE_STYLES, axes_or_new, cycled
-from batchlab.evaluation import FINAL_METRICS, diverged, final_values
+from batchlab.evaluation import diverged, final_values
 from batchlab.intervals import error_bars
+from batchlab.metrics import chosen_metric
 from batchlab.records import record_dimension
 
 MOST_NUMBERS = 100
@@ -28,7 +29,7 @@ HATCH = {"facecolor": "none", "edgecolor": "dimgray", "hatch": "///", "linewidth
 def plot_rates(
     study: xr.Dataset,
     *,
-    metric: str = "val_accuracy",
+    metric: str | None = None,
     best: pd.DataFrame | None = None,
     rules: Mapping[str, Sequence[float]] | None = None,
     ax: Axes | None = None,
@@ -42,7 +43,8 @@ def plot_rates(
     ----------
     study : xarray.Dataset
         From `batchlab.sweep`, over batch_size and learning_rate.
-    metric : {"train_accuracy", "val_accuracy", "train_loss", "val_loss"}
+    metric : {"train_accuracy", "val_accuracy", "train_loss", "val_loss"} or None
+        None is val_accuracy, of a regression val_mean_absolute_error.
     best : pandas.DataFrame or None
         From `best_rates`: the best rate of each batch size is marked, with its interval.
     rules : mapping of str to sequence of float, or None
@@ -70,7 +72,7 @@ def plot_rates(
     >>> bl.plot_rates(study, best=bl.best_rates(study)).get_xlabel()
     'batch size (samples per update)'
     """
-    choice("metric", metric, FINAL_METRICS)
+    metric = chosen_metric(study, metric)
     check_grid(study, "batch_size", "learning_rate")
     sizes = study["batch_size"].to_numpy()
     for name, rates in (rules or {}).items():
@@ -103,7 +105,7 @@ def plot_rates(
     beyond = "max" if mean.max() > picture.norm.vmax else "neither"
     colorbar = ax.figure.colorbar(picture, ax=ax, pad=0.02, extend=beyond)
     colorbar.set_label(
-        f"{METRIC_LABELS[kind]}\n{PART_LABELS[part]}, last {record_dimension(study)}, "
+        f"{metric_label(kind, study)}\n{part_label(part, study)}, last {record_dimension(study)}, "
         f"mean of {study.sizes['replicate']}"
     )
     if isinstance(picture.norm, LogNorm):
@@ -130,7 +132,7 @@ def plot_rates(
 
 
 def _norm(mean: np.ndarray, kind: str) -> Normalize:
-    """Return the range of colours; losses beyond ten times the lowest are all alike."""
+    """Return the range of colours; losses and errors beyond ten times the lowest are alike."""
     if kind == "accuracy" or np.isnan(mean).all():
         return Normalize()
     low, high = np.nanmin(mean), np.nanmax(mean)

@@ -1,6 +1,7 @@
 """The search for the learning rate that takes fewest updates to a target, at one batch size."""
 
 import math
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -11,10 +12,12 @@ from batchlab._checks import positive_number, whole_number
 from batchlab.data import Problem
 from batchlab.evaluation import diverged, final_values
 from batchlab.grid import grid_of
+from batchlab.metrics import is_accuracy
 from batchlab.prepared import Training
 from batchlab.replicas import Build
 from batchlab.running import SharedStarts
-from batchlab.targets import ACCURACIES, time_to_target
+from batchlab.stopwatch import Stopwatch
+from batchlab.targets import time_to_target
 
 PATIENCE = 2.0
 
@@ -56,7 +59,7 @@ def record_places(updates: int, resolution: float) -> list[int]:
     return places
 
 
-@dataclass(frozen=True)
+@dataclass
 class Bench:
     """Trains the same replicates again and again: what `sweep` does, but made ready only once.
 
@@ -69,24 +72,44 @@ class Bench:
     problem : Problem
     settings : dict
         As `batchlab.sweep` takes them, those that stay.
+    watch : Stopwatch or None
+        What all trainings together may take; may be replaced by another.
     """
 
     build: Build
     problem: Problem
     settings: dict
+    watch: Stopwatch | None = None
     _starts: SharedStarts = field(default_factory=SharedStarts)
     _trainings: dict[int, Training] = field(default_factory=dict)
 
     def histories(self, **settings: object) -> Iterator[xr.Dataset]:
-        """Yield what `batchlab.fit` returns for each cell of the settings that stay and these."""
+        """Yield what `batchlab.fit` returns for each cell of the settings that stay and these.
+
+        Raises
+        ------
+        OutOfTime
+            Before a training that is expected not to end in time.
+        """
         for cell in grid_of(self.build, self.problem, **self.settings, **settings).cells:
             size, rate = cell.run.batch_sizes.of(0), cell.optimizer[1]["learning_rate"]
-            if size not in self._trainings:
+            updates = cell.run.budget.updates * cell.run.replicates
+            if self.watch:
+                self.watch.check(size, updates)
+            begin = time.perf_counter()
+            if new := size not in self._trainings:
                 self._trainings[size] = cell.training()
                 self._trainings[size].trace()
                 self._trainings[size].compile()
             training = self._trainings[size].again(cell.run, rate)
-            yield training.train(self._starts.of(cell, training), show_progress=False)
+            starts = self._starts.of(cell, training)
+            ready = time.perf_counter()
+            history = training.train(starts, show_progress=False)
+            if self.watch:
+                done = time.perf_counter()
+                compiling = ready - begin if new else 0.0
+                self.watch.learn(size, updates, compiling=compiling, training=done - ready)
+            yield history
 
 
 @dataclass(frozen=True)
@@ -202,5 +225,5 @@ class Runs:
     def _worth(self, history: xr.Dataset) -> float:
         """Return the mean of the metric at the end: the less, the better."""
         final = final_values(history, self.metric).to_numpy()
-        final = -final if self.metric in ACCURACIES else final
+        final = -final if is_accuracy(self.metric) else final
         return np.nan_to_num(final, nan=np.inf).mean()

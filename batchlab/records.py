@@ -54,6 +54,17 @@ def setting(study: xr.Dataset, name: str) -> xr.DataArray:
     return xr.DataArray(study.attrs[name])
 
 
+def held_out(*histories: xr.Dataset) -> str:
+    """Return what `val_` is measured on in histories: "test", "validation", or both of them."""
+    found = [
+        np.ravel(setting(history, "held_out")) if has_setting(history, "held_out") else ["test"]
+        for history in histories
+    ]
+    # Cells of a problem without a validation part may say nothing.
+    names = {"validation" if name == "validation" else "test" for some in found for name in some}
+    return " or ".join(sorted(names)) or "test"
+
+
 def batch_size_in_words(history: xr.Dataset) -> str:
     """Return the batch size of a history: "32", or "8 to 500" for a schedule."""
     sizes = np.ravel(setting(history, "batch_size"))

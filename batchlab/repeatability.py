@@ -7,14 +7,16 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from batchlab._checks import choice, shown
-from batchlab.evaluation import FINAL_METRICS
+from batchlab._checks import shown
 from batchlab.intervals import over_replicates
+from batchlab.metrics import SCORES, chosen_metric
 from batchlab.variance import variance_split
 
 # Two runs that are further apart than this part of their weights' norm are two runs.
 VISIBLE = 0.01
 FEWEST_RECORDS = 3
+# What the labels of a figure of the metric depend on.
+TOLD_BY_LABELS = ("task", "loss_function", "held_out", "target_scales")
 
 
 def growth_rates(twins: xr.Dataset) -> pd.DataFrame:
@@ -37,7 +39,8 @@ def growth_rates(twins: xr.Dataset) -> pd.DataFrame:
         as a part of their norm, geometric means over the replicates; `rate`, powers of ten in 100
         epochs, the mean over the replicates with `low` and `high`, its 95 % interval (see
         `mean_interval`); `apart`, the share of replicates whose distance ends above 1 %;
-        `accuracy_changed`, the share whose test accuracy ends as another; and `verdict`: "chaotic"
+        `accuracy_changed`, the share whose test accuracy ends as another (of a regression
+        `mean_absolute_error_changed`); and `verdict`: "chaotic"
         if at least half end apart, else "grows", "forgets" or "neither" as the interval is above
         zero, below it, or holds it. A replicate that had fewer than three such records has no
         rate; one that diverged counts nowhere.
@@ -55,7 +58,8 @@ def growth_rates(twins: xr.Dataset) -> pd.DataFrame:
     end = distance.isel({along: -1}, drop=True)
     known = end.notnull()
     apart = (end >= VISIBLE).where(known).mean("replicate")
-    changed = twins["val_accuracy_change"].isel({along: -1}, drop=True)
+    (score,) = (name for name in SCORES.values() if f"val_{name}_change" in twins)
+    changed = twins[f"val_{score}_change"].isel({along: -1}, drop=True)
     rate = over_replicates(_slopes(distance.where(known)))
     found = xr.Dataset(
         {
@@ -65,7 +69,7 @@ def growth_rates(twins: xr.Dataset) -> pd.DataFrame:
             "low": rate["low"],
             "high": rate["high"],
             "apart": apart,
-            "accuracy_changed": (changed != 0).where(known).mean("replicate"),
+            f"{score}_changed": (changed != 0).where(known).mean("replicate"),
         }
     )
     table = found.to_dataframe(dim_order=["run", "dtype"])
@@ -79,7 +83,7 @@ def growth_rates(twins: xr.Dataset) -> pd.DataFrame:
 
 
 def spread_by_cause(
-    crossed: xr.Dataset, twins: xr.Dataset, *, metric: str = "val_accuracy"
+    crossed: xr.Dataset, twins: xr.Dataset, *, metric: str | None = None
 ) -> pd.DataFrame:
     """Return the spread over replicates that initial weights, order and rounding each cause.
 
@@ -89,8 +93,8 @@ def spread_by_cause(
         Runs `side_by_side`, with replicates from `crossed_seeds`.
     twins : xarray.Dataset
         From `twin_runs`, of the same runs.
-    metric : {"train_accuracy", "val_accuracy", "train_loss", "val_loss"}
-        In the last record.
+    metric : {"train_accuracy", "val_accuracy", "train_loss", "val_loss"} or None
+        In the last record. None is val_accuracy, of a regression val_mean_absolute_error.
 
     Returns
     -------
@@ -115,7 +119,7 @@ def spread_by_cause(
     >>> bl.spread_by_cause(bl.side_by_side(histories), twins).index.nlevels
     2
     """
-    choice("metric", metric, FINAL_METRICS)
+    metric = chosen_metric(crossed, metric)
     runs = twins["run"].to_numpy().tolist()
     if "run" not in crossed.dims or crossed["run"].to_numpy().tolist() != runs:
         given = crossed["run"].to_numpy().tolist() if "run" in crossed.dims else None
@@ -132,7 +136,11 @@ def spread_by_cause(
     parts = [part.rename_axis(["run", "cause"]) for part in (split, by_rounding)]
     table = pd.concat(parts)
     causes = [*split.index.unique(1), *by_rounding.index.unique(1)]
-    return table.reindex(pd.MultiIndex.from_product([runs, causes], names=["run", "cause"]))
+    table = table.reindex(pd.MultiIndex.from_product([runs, causes], names=["run", "cause"]))
+    table.attrs = {"metric": metric} | {
+        name: crossed.attrs[name] for name in TOLD_BY_LABELS if name in crossed.attrs
+    }
+    return table
 
 
 def _record_dimension(values: xr.DataArray) -> str:

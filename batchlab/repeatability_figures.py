@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 
 from batchlab._axes import panel_axes
 from batchlab._checks import shown
-from batchlab._curves import METRIC_LABELS, PART_LABELS
+from batchlab._curves import metric_label, part_label, split
 from batchlab._style import COLORS, LINE_STYLES, MARKERS, axes_or_new, cycled
 from batchlab.intervals import error_bars
 from batchlab.repeatability import VISIBLE
@@ -79,7 +79,7 @@ def plot_growth(twins: xr.Dataset, *, axes: Sequence[Axes] | None = None) -> np.
 
 
 def plot_spread_by_cause(
-    table: pd.DataFrame, *, metric: str = "val_accuracy", ax: Axes | None = None
+    table: pd.DataFrame, *, metric: str | None = None, ax: Axes | None = None
 ) -> Axes:
     """Draw the spread over replicates that each cause gives alone, for each run.
 
@@ -87,8 +87,8 @@ def plot_spread_by_cause(
     ----------
     table : pandas.DataFrame
         From `spread_by_cause`.
-    metric : str
-        That it was made for, for the label.
+    metric : str or None
+        For the label; None is the one that the table was made for.
     ax : matplotlib.axes.Axes or None
 
     Returns
@@ -120,10 +120,11 @@ def plot_spread_by_cause(
             capsize=3,
             label=CAUSE_LABELS.get(cause, cause),
         )
-    part, _, quantity = metric.rpartition("_")
+    part, kind = split(metric or table.attrs.get("metric", "val_accuracy"))
+    made_of = xr.Dataset(attrs=table.attrs)
     ax.set_xticks(np.arange(len(runs)), runs)
     ax.set_xlabel("batch size at rate")
-    label = f"{METRIC_LABELS[quantity]}, {PART_LABELS['test' if part == 'val' else part]}"
+    label = f"{metric_label(kind, made_of)}, {part_label(part, made_of)}"
     ax.set_ylabel(f"standard deviation\n{label}")
     ax.set_ylim(bottom=0)
     ax.legend(title="due to, with 95 % interval", fontsize="small", title_fontsize="small")

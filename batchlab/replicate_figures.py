@@ -9,9 +9,9 @@ from matplotlib.axes import Axes
 
 from batchlab._axes import named, scale
 from batchlab._checks import shown
-from batchlab._curves import METRIC_LABELS, PART_LABELS, draw_ceiling, draw_intervals
+from batchlab._curves import ACCURACY_LABEL, PART_LABELS, draw_ceiling, draw_intervals
 from batchlab._style import axes_or_new
-from batchlab.data import Problem, check_problem
+from batchlab.data import Problem, check_classification
 from batchlab.intervals import Interval
 from batchlab.variance import ORIGINS
 
@@ -72,11 +72,12 @@ def plot_ensembles(table: pd.DataFrame, problem: Problem, *, ax: Axes | None = N
     Raises
     ------
     ValueError
-        If the table is not by members and at most one other dimension.
+        If the table is not by members and at most one other dimension, or the problem is a
+        regression.
     """
     others = [name for name in table.index.names if name != "members"]
     _check_levels(table, *others[:1], "members")
-    check_problem(problem)
+    check_classification(problem, "ensembles")
     ax = axes_or_new(ax)
     lines = [("mean", table)]
     if others:
@@ -93,7 +94,7 @@ def plot_ensembles(table: pd.DataFrame, problem: Problem, *, ax: Axes | None = N
         draw_ceiling(ax, problem.bayes_accuracy.test, "test")
     scale(ax, np.array(sorted(table.index.unique("members"))), "members")
     ax.set_xlabel("members: replicates whose predictions are averaged")
-    ax.set_ylabel(f"{METRIC_LABELS['accuracy']}\n{PART_LABELS['test']}")
+    ax.set_ylabel(f"{ACCURACY_LABEL}\n{PART_LABELS['test']}")
     title = "mean over the ensembles, 95 % interval"
     style = {"loc": "upper left", "bbox_to_anchor": (1, 1), "frameon": False} if others else {}
     ax.legend(title=title, fontsize="small", title_fontsize="small", **style)

@@ -62,12 +62,14 @@ def updates_to_target(
     build, problem, loss, device, threads, progress
         As in `fit`.
     target : float
-        Nats per sample for a loss, share of samples for an accuracy; reached in the first record
-        in which the metric is there, as by ``time_to_target(…, held=False)``.
+        Of a loss (a cross-entropy is in nats per sample), share of samples for an accuracy, or a
+        mean absolute error; reached in the first record in which the metric is there, as by
+        ``time_to_target(…, held=False)``.
     batch_size : sequence of int or "full"
     learning_rate : sequence of float
         The rates to choose from.
     metric : {"train_loss", "val_loss", "train_accuracy", "val_accuracy"}
+        Of a regression mean_absolute_error in place of accuracy.
     optimizer : keras.optimizers.Optimizer or None
         Its learning rate is replaced. None is ``SGD(momentum=0.9)``.
     replicates, tuning_replicates : int
@@ -114,9 +116,10 @@ def updates_to_target(
     True
     """
     check_problem(problem)
-    check_target(target, metric)
-    sizes = _several("batch_size", batch_size, partial(checked_batch_size, n_train=problem.n_train))
-    rates = _several("learning_rate", learning_rate, partial(positive_number, "learning_rate"))
+    check_target(target, metric, task=problem.task)
+    checked = partial(checked_batch_size, n_train=problem.n_train)
+    sizes = sorted_values("batch_size", batch_size, checked)
+    rates = sorted_values("learning_rate", learning_rate, partial(positive_number, "learning_rate"))
     count = whole_number("replicates", replicates, minimum=1)
     tuning = whole_number("tuning_replicates", tuning_replicates, minimum=1)
     seed = whole_number("seed", seed, minimum=0, maximum=LARGEST_SEED + 1 - count - tuning)
@@ -165,8 +168,14 @@ def _expected(size: int, known: list[tuple[int, float]], *, sign: int) -> float:
     return value * (size / smaller) ** (sign * min(max(power - FLATTER, 0), 1))
 
 
-def _several(name: str, values: object, check: Callable) -> list:
-    """Return the distinct values of a sequence in order, each checked."""
+def sorted_values(name: str, values: object, check: Callable) -> list:
+    """Return the distinct values of a sequence in order, each checked.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is no sequence, holds nothing, or a value does not pass.
+    """
     if isinstance(values, str) or not np.iterable(values) or not len(list(values)):
         raise TypeError(f"{name}: expected a sequence of values, received {shown(values)}.")
     return sorted({check(value) for value in values})

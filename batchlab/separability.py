@@ -3,6 +3,8 @@
 import numpy as np
 from scipy.optimize import linprog
 
+from batchlab._arrays import label_array
+
 
 def linearly_separable(x: np.ndarray, y: np.ndarray) -> bool:
     """Return whether hyperplanes can separate every class from each other class without an error.
@@ -19,6 +21,11 @@ def linearly_separable(x: np.ndarray, y: np.ndarray) -> bool:
     -------
     bool
 
+    Raises
+    ------
+    TypeError, ValueError
+        If y are no labels, such as the targets of a regression.
+
     References
     ----------
     Boyd and Vandenberghe, Convex Optimization, 2004, section 8.6.1.
@@ -28,6 +35,7 @@ def linearly_separable(x: np.ndarray, y: np.ndarray) -> bool:
     >>> linearly_separable(np.array([[0.0], [1.0], [2.0]]), np.array([0, 1, 0]))
     False
     """
+    y = label_array("y", y)
     classes = np.unique(y)
     rows = np.column_stack([x.reshape(len(x), -1), np.ones(len(x))])
     for position, first in enumerate(classes):

@@ -15,16 +15,17 @@ from batchlab._axes import is_wide, lines_of, panel_axes, scale, spell_out
 from batchlab._checks import choice
 from batchlab._curves import (
     BUDGETS,
-    METRIC_LABELS,
-    PART_LABELS,
     band_caption,
     draw_ceilings,
     draw_points,
     mark,
+    metric_label,
+    part_label,
     split,
 )
 from batchlab._style import axes_or_new
-from batchlab.evaluation import FINAL_METRICS, diverged, final_values, late_variance
+from batchlab.evaluation import diverged, final_values, late_variance
+from batchlab.metrics import chosen_metric
 from batchlab.records import record_dimension
 from batchlab.targets import time_to_target
 
@@ -34,7 +35,7 @@ QUANTITIES = ("mean", "unsettled")
 def plot_against(
     study: xr.Dataset,
     *,
-    metric: str = "val_accuracy",
+    metric: str | None = None,
     quantity: str = "mean",
     x: str = "batch_size",
     ax: Axes | None = None,
@@ -46,7 +47,8 @@ def plot_against(
     study : xarray.Dataset
         From `batchlab.sweep`, over `x` and at most one other dimension, a line for each of its
         values.
-    metric : {"train_accuracy", "val_accuracy", "train_loss", "val_loss"}
+    metric : {"train_accuracy", "val_accuracy", "train_loss", "val_loss"} or None
+        None is val_accuracy, of a regression val_mean_absolute_error.
     quantity : {"mean", "unsettled"}
         The metric in the last record; or its standard deviation over the last quarter of the
         records, within a replicate. Both are means over the replicates, with their 95 % interval.
@@ -74,7 +76,7 @@ def plot_against(
     >>> bl.plot_against(study).get_xscale()
     'log'
     """
-    choice("metric", metric, FINAL_METRICS)
+    metric = chosen_metric(study, metric)
     choice("quantity", quantity, QUANTITIES)
     lines = list(lines_of(study, x))
     part, kind = split(metric)
@@ -98,15 +100,16 @@ def plot_against(
         ax.plot([], [], "o", color="grey", markerfacecolor="white", label="some diverged")
     scale(ax, along, x)
     means = np.concatenate([found["mean"].to_numpy() for found in drawn])
-    if kind == "loss" and is_wide(means):
+    if kind != "accuracy" and is_wide(means):
         ax.set_yscale("log")
+    name = metric_label(kind, study)
     if quantity == "mean":
-        label = f"{METRIC_LABELS[kind]}\n{PART_LABELS[part]}, last {record_dimension(study)}"
+        label = f"{name}\n{part_label(part, study)}, last {record_dimension(study)}"
     else:
-        unit = "" if kind == "accuracy" else " (nats per sample)"
+        name = "accuracy" if kind == "accuracy" else name
         label = (
-            f"standard deviation of {METRIC_LABELS[kind].split(' (')[0]}{unit}\n"
-            f"{PART_LABELS[part]}, over the last quarter of the {record_dimension(study)}s"
+            f"standard deviation of {name}\n"
+            f"{part_label(part, study)}, over the last quarter of the {record_dimension(study)}s"
         )
     ax.set_ylabel(label)
     style = {"fontsize": "small", "title_fontsize": "small"}
@@ -120,7 +123,7 @@ def plot_time_to_target(
     study: xr.Dataset,
     target: float,
     *,
-    metric: str = "val_accuracy",
+    metric: str | None = None,
     held: bool = True,
     budgets: Sequence[str] = tuple(BUDGETS),
     axes: Sequence[Axes] | None = None,
@@ -137,8 +140,9 @@ def plot_time_to_target(
         From `batchlab.sweep`, over batch_size and at most one other dimension, a line for each of
         its values.
     target : float
-        As in `time_to_target`: a share of the samples classified right, or nats per sample.
-    metric : {"train_accuracy", "val_accuracy", "train_loss", "val_loss"}
+        As in `time_to_target`: a share of the samples classified right, or a loss or an error.
+    metric : {"train_accuracy", "val_accuracy", "train_loss", "val_loss"} or None
+        None is val_accuracy, of a regression val_mean_absolute_error.
     held : bool
         Whether the target is to be held to the end, as in `time_to_target`.
     budgets : sequence of {"epoch", "update", "sample", "second"}
@@ -166,6 +170,7 @@ def plot_time_to_target(
     """
     for budget in budgets:
         choice("budgets", budget, tuple(BUDGETS))
+    metric = chosen_metric(study, metric)
     lines = [
         (label, time_to_target(cells, target, metric=metric, held=held))
         for label, cells in lines_of(study, "batch_size")
@@ -174,7 +179,7 @@ def plot_time_to_target(
     part, kind = split(metric)
     verb = "hold" if held else "reach"
     done = "reached and held to the end" if held else "first reached"
-    caption = f"{PART_LABELS[part]}, {kind} {target:g} {done}"
+    caption = f"{part_label(part, study)}, {kind.replace('_', ' ')} {target:g} {done}"
     interval = f"mean of the replicates that {verb} it" + (", 95 % interval" * (replicates > 1))
     own = axes is None
     axes = panel_axes("budget", len(budgets), 2, (5.2, 3.7), axes)

@@ -1,4 +1,4 @@
-"""When an accuracy or a loss is reached, and when it is held, after how much of each budget."""
+"""When a metric reaches its target, and when it holds it, after how much of each budget."""
 
 import numbers
 
@@ -7,17 +7,15 @@ import pandas as pd
 import xarray as xr
 
 from batchlab._checks import choice, positive_number, shown
-from batchlab.records import BUDGETS, finite, record_dimension, spent
-
-ACCURACIES = ("train_accuracy", "val_accuracy")
-TARGET_METRICS = (*ACCURACIES, "train_loss", "val_loss")
+from batchlab.metrics import SCORES, chosen_metric, final_names, is_accuracy, task_of
+from batchlab.records import BUDGETS, finite, held_out, record_dimension, spent
 
 # Accuracies are shares of whole samples; their rounding (float32: 1e-7) decides nothing.
 ROUNDING = 1e-6
 
 
 def time_to_target(
-    history: xr.Dataset, target: float, *, metric: str = "val_accuracy", held: bool = True
+    history: xr.Dataset, target: float, *, metric: str | None = None, held: bool = True
 ) -> xr.Dataset:
     """Return what each replicate had spent when a metric reached its target for good.
 
@@ -31,8 +29,10 @@ def time_to_target(
         From `batchlab.fit` or `batchlab.sweep`.
     target : float
         Of an accuracy: share of the samples classified right, between 0 and 1, reached at it or
-        above. Of a loss: nats per sample, above 0, reached at it or below.
-    metric : {"train_accuracy", "val_accuracy", "train_loss", "val_loss"}
+        above. Of a loss (a cross-entropy is in nats per sample) or a mean absolute error: above 0,
+        reached at it or below.
+    metric : {"train_accuracy", "val_accuracy", "train_loss", "val_loss"} or None
+        None is val_accuracy, of a regression val_mean_absolute_error.
     held : bool
         True is the first record from which on the metric stays at the target or better to the
         end; False the first record at which it is there at all.
@@ -48,8 +48,8 @@ def time_to_target(
     Raises
     ------
     TypeError, ValueError
-        If `target` is not between 0 and 1 for an accuracy, or positive and finite for a loss, or
-        `metric` is another.
+        If `target` is not between 0 and 1 for an accuracy, or positive and finite for a loss or an
+        error, or `metric` is another.
 
     Examples
     --------
@@ -58,11 +58,12 @@ def time_to_target(
     >>> bl.time_to_target(history, 0.75)["update"].sizes
     Frozen({'replicate': 3})
     """
-    check_target(target, metric)
+    metric = chosen_metric(history, metric)
+    check_target(target, metric, task=task_of(history))
     record = record_dimension(history)
     alive = finite(history)
     values = history[metric].reset_coords(drop=True).transpose(*alive.dims)
-    reached = values >= target - ROUNDING if metric in ACCURACIES else values <= target
+    reached = values >= target - ROUNDING if is_accuracy(metric) else values <= target
     # Accuracies stay finite where the losses do not: nothing counts from there on.
     counts = reached & alive.copy(data=np.logical_and.accumulate(alive.to_numpy(), axis=-1))
     if held:
@@ -80,7 +81,8 @@ def time_to_target(
 def first_reached(histories: dict[str, xr.Dataset], target: float) -> pd.DataFrame:
     """Return when the test accuracy first reached a target, after how much of each budget.
 
-    Accuracy is known at the records only, so a run of many updates between two of them may have
+    Of a regression it is the mean absolute error. Where there are validation samples, it is that
+    on these. It is known at the records only, so a run of many updates between two of them may have
     reached the target earlier than this says.
 
     Parameters
@@ -88,7 +90,7 @@ def first_reached(histories: dict[str, xr.Dataset], target: float) -> pd.DataFra
     histories : dict of str to xarray.Dataset
         By the name that each row shall have.
     target : float
-        Share of the test samples classified right, between 0 and 1.
+        Share of the test samples classified right, between 0 and 1; a mean absolute error above 0.
 
     Returns
     -------
@@ -99,9 +101,13 @@ def first_reached(histories: dict[str, xr.Dataset], target: float) -> pd.DataFra
     Raises
     ------
     ValueError
-        If the target is not between 0 and 1.
+        If the target is no such number, or the histories are of different tasks.
     """
-    check_target(target, "val_accuracy")
+    tasks = sorted({task_of(history) for history in histories.values()}) or ["classification"]
+    if len(tasks) > 1:
+        raise ValueError(f"histories: expected all of one task, received {' and '.join(tasks)}.")
+    score = SCORES[tasks[0]]
+    check_target(target, f"val_{score}", task=tasks[0])
     rows = {}
     for name, history in histories.items():
         times = time_to_target(history, target, held=False)
@@ -110,19 +116,20 @@ def first_reached(histories: dict[str, xr.Dataset], target: float) -> pd.DataFra
             "reached": f"{int(times['epoch'].count())} of {history.sizes['replicate']}",
             **{f"{budget}s": float(mean[budget]) for budget in BUDGETS},
         }
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis(f"test accuracy {target:g}")
+    name = f"{held_out(*histories.values())} {score.replace('_', ' ')} {target:g}"
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis(name)
 
 
-def check_target(target: object, metric: object) -> None:
+def check_target(target: object, metric: object, *, task: str = "classification") -> None:
     """Refuse what is no target of a metric.
 
     Raises
     ------
     TypeError, ValueError
-        If the metric is not one of `TARGET_METRICS`, or the target none of its values.
+        If the metric is not one of `final_names` of the task, or the target none of its values.
     """
-    choice("metric", metric, TARGET_METRICS)
-    if metric not in ACCURACIES:
+    choice("metric", metric, final_names(task))
+    if not is_accuracy(metric):
         positive_number("target", target)
     elif not isinstance(target, numbers.Real) or not 0 < target < 1:
         raise ValueError(f"target: expected an accuracy between 0 and 1, received {shown(target)}.")

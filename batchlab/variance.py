@@ -7,9 +7,10 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from batchlab._checks import LARGEST_SEED, choice, whole_number
-from batchlab.evaluation import FINAL_METRICS, final_values
+from batchlab._checks import LARGEST_SEED, whole_number
+from batchlab.evaluation import final_values
 from batchlab.intervals import CONFIDENCE, RESAMPLES
+from batchlab.metrics import chosen_metric
 from batchlab.records import grid_dimensions
 
 ORIGINS = ("weights", "order", "both")
@@ -53,7 +54,7 @@ def crossed_seeds(weights: int, orders: int, *, seed: int = 0) -> dict[str, obje
     }
 
 
-def variance_split(study: xr.Dataset, *, metric: str = "val_accuracy") -> pd.DataFrame:
+def variance_split(study: xr.Dataset, *, metric: str | None = None) -> pd.DataFrame:
     """Return how much of the variance over replicates is due to weights, to order, and to both.
 
     A replicate's metric is taken as a mean, plus what its initial weights do in every order, plus
@@ -65,8 +66,8 @@ def variance_split(study: xr.Dataset, *, metric: str = "val_accuracy") -> pd.Dat
     study : xarray.Dataset
         From `batchlab.fit` or `batchlab.sweep`, with replicates that are every pair of some
         `weight_seeds` and `order_seeds`, see `crossed_seeds`.
-    metric : {"train_accuracy", "val_accuracy", "train_loss", "val_loss"}
-        In the last record.
+    metric : {"train_accuracy", "val_accuracy", "train_loss", "val_loss"} or None
+        In the last record. None is val_accuracy, of a regression val_mean_absolute_error.
 
     Returns
     -------
@@ -97,7 +98,7 @@ def variance_split(study: xr.Dataset, *, metric: str = "val_accuracy") -> pd.Dat
     >>> bl.variance_split(history).index.tolist()
     ['weights', 'order', 'both']
     """
-    choice("metric", metric, FINAL_METRICS)
+    metric = chosen_metric(study, metric)
     layout = _layout(study)
     grid = grid_dimensions(study)
     values = final_values(study, metric).transpose(*grid, "replicate").to_numpy()

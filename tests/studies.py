@@ -55,6 +55,16 @@ def study_of(grid, *, replicates=6, records=8, record="epoch", n_train=500, seed
     return study
 
 
+def as_regression(study, **attributes):
+    """Return the same numbers as those of a regression: errors in place of accuracies."""
+    names = {name: name.replace("accuracy", "mean_absolute_error") for name in NAMES}
+    study = study.rename_vars(names)
+    kept = {"problem": study.attrs["problem"], "n_train": study.attrs["n_train"]}
+    kept |= {name: study.attrs[name] for name in study.attrs if name.endswith("_seconds")}
+    study.attrs = kept | {"task": "regression", "loss_function": "MeanSquaredError"} | attributes
+    return study
+
+
 def cells_of(study, grid):
     """Return (place, cell) for each cell, place a dict of integer positions."""
     ranges = [range(study.sizes[name]) for name in grid]

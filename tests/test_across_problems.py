@@ -130,3 +130,10 @@ def test_what_it_cannot_tell_is_refused(given, match):
 def test_losses_have_no_ceiling(studies):
     with pytest.raises(ValueError, match="metric: expected one of"):
         bl.across_problems(studies, metric="val_loss")
+
+
+def test_accuracies_on_a_validation_part_have_no_ceiling(studies):
+    first = next(iter(studies.values())).assign_attrs(held_out="validation")
+    with pytest.raises(ValueError, match=r"^study: expected accuracies on the test samples, of wh"):
+        below_ceiling(first)
+    assert below_ceiling(first.drop_attrs()).notnull().all()

@@ -639,7 +639,6 @@ BUDGET = "one of 'epoch', 'update', 'sample', 'second'"
     ("function", "settings", "expected", "received"),
     [
         ("plot_learning_curves", {"metric": "error"}, METRIC, "received 'error'"),
-        ("plot_learning_curves", {"metric": None}, METRIC, "received None"),
         ("plot_learning_curves", {"x": "step"}, f"x: expected {BUDGET}", "received 'step'"),
         ("plot_learning_curves", {"parts": ["train", "val"]}, f"parts: expected {PART}", "'val'"),
         ("plot_comparison", {"metric": "val_loss"}, METRIC, "received 'val_loss'"),
@@ -675,16 +674,25 @@ def test_fewer_axes_than_budgets(history):
 
 
 @pytest.mark.parametrize("shape", [(1,), (3,), (4, 4)])
-def test_problems_that_cannot_be_drawn(shape):
+def test_boundaries_that_cannot_be_drawn(shape):
     generator = np.random.default_rng(0)
     problem = bl.from_arrays(generator.normal(size=(6, *shape)), Y, np.ones((2, *shape)), [0, 1])
     expected, received = "problem: expected samples with 2 features", re.escape(f"received {shape}")
     before = plt.get_fignums()
-    for call in (
-        lambda: bl.plot_problem(problem),
+    assert_refused(
         lambda: bl.plot_decision_boundary(lambda x: np.ones((len(x), 2)) / 2, problem),
-    ):
-        assert_refused(call, ValueError, expected, received)
+        ValueError,
+        expected,
+        received,
+    )
+    assert plt.get_fignums() == before
+
+
+def test_classes_by_one_feature_are_not_drawn():
+    problem = bl.from_arrays(np.arange(6.0)[:, None], Y, np.ones((2, 1)), [0, 1])
+    before = plt.get_fignums()
+    expected = "problem: expected samples with 2 features or more to draw"
+    assert_refused(lambda: bl.plot_problem(problem), ValueError, expected, "received 1")
     assert plt.get_fignums() == before
 
 

@@ -381,6 +381,13 @@ def test_the_figure_shows_points_curve_and_where_it_bends():
     assert legend.get_title().get_text() == "made up, training loss 0.5 first reached"
 
 
+def test_the_figure_says_which_part_and_which_metric_reached_the_target():
+    told = {"metric": "val_mean_absolute_error", "held_out": "validation"}
+    axes = bl.plot_critical(planted(8).assign_attrs(told))
+    title = axes[0].figure.legends[0].get_title().get_text()
+    assert title == "made up, validation mean absolute error 0.5 first reached"
+
+
 def test_seconds_are_updates_by_what_one_takes():
     times = planted(9)
     seconds = pd.DataFrame({"update": SIZES * 3.0}, index=SIZES)

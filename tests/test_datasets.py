@@ -1,5 +1,6 @@
 """Moons, and labels that are wrong."""
 
+import dataclasses
 import warnings
 
 import numpy as np
@@ -188,3 +189,27 @@ def test_the_last_class_is_not_forgotten_if_no_test_sample_is_of_it():
     classes, errors = outcomes_of(tested=1)
     assert set(classes) == {(3, 0, 1, 2)}
     assert errors
+
+
+def test_wrong_labels_leave_the_rest_of_a_problem_as_it_is():
+    given = bl.moons(20, n_train=12)
+    x, y = given.x_test[:3], given.y_test[:3]
+    names = ("left", "right")
+    clean = dataclasses.replace(given, x_validation=x, y_validation=y, class_names=names)
+    noisy = bl.noisy_labels(clean, share=0.25)
+    assert (noisy.y_train != clean.y_train).sum() == 3
+    assert not noisy.y_train.flags.writeable
+    assert noisy.class_names == names
+    np.testing.assert_array_equal(noisy.x_validation, x)
+    np.testing.assert_array_equal(noisy.y_validation, y)
+
+
+def test_a_regression_has_no_labels_to_be_wrong():
+    x, y = np.arange(6.0)[:, None], np.arange(6.0)
+    with pytest.raises(ValueError, match=r"^problem: expected one with classes for wrong labels, "):
+        bl.noisy_labels(bl.from_arrays(x, y, x, y, task="regression"))
+
+
+def test_targets_are_no_classes_to_be_separated():
+    with pytest.raises(TypeError, match=r"^y: expected whole numbers as labels, received float64"):
+        bl.linearly_separable(np.arange(6.0)[:, None], np.arange(6) / 4)

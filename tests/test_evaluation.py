@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 from scipy import stats
+from studies import as_regression, lose, study_of
 
 import batchlab as bl
 
@@ -323,3 +324,64 @@ def test_an_interval_does_not_depend_on_the_cells_beside_it():
         alone = bl.mean_interval(column)
         assert together.low[place] == pytest.approx(alone.low, abs=1e-12)
         assert together.high[place] == pytest.approx(alone.high, abs=1e-12)
+
+
+# Regressions
+
+ERRORS = ["train_mean_absolute_error", "val_mean_absolute_error", "train_loss", "val_loss"]
+
+
+def test_the_table_of_a_regression_has_the_numbers_of_its_errors():
+    study = study_of({"batch_size": [8, 32]})
+    errors, accuracies = bl.evaluate(as_regression(study)), bl.evaluate(study)
+    assert errors.index.get_level_values("metric").tolist() == 2 * ERRORS
+    np.testing.assert_array_equal(errors, accuracies)
+    alone = bl.evaluate(as_regression(study), metric="val_mean_absolute_error")
+    np.testing.assert_array_equal(alone, accuracies.xs("val_accuracy", level="metric"))
+
+
+def test_an_error_is_held_from_above():
+    history = as_regression(study_of({}, replicates=2, records=4))
+    for name in ERRORS:
+        history[name][:] = [[3.0, 2.0, 1.4, 1.5], [3.0, 1.0, 2.0, 1.6]]
+    row = bl.evaluate(history, target=1.5).loc["val_mean_absolute_error"]
+    assert (row["held"], row["epoch"]) == (1, 3)
+    row = bl.evaluate(history, target=1.5, held=False).loc["train_mean_absolute_error"]
+    assert (row["reached"], row["epoch"]) == (2, 2.5)
+    assert np.isnan(bl.evaluate(history, target=1.5).loc["val_loss", "epoch"])
+
+
+@pytest.mark.parametrize("metric", ["val_accuracy", "mean_absolute_error", "loss"])
+def test_a_regression_says_which_metrics_it_has(metric):
+    history = as_regression(study_of({}))
+    expected = ", ".join(map(repr, ERRORS))
+    with pytest.raises(ValueError, match=f"^metric: expected one of {expected}, received"):
+        bl.evaluate(history, metric=metric)
+    expected = ", ".join(ERRORS)
+    with pytest.raises(ValueError, match=f"^published: expected any of {expected}, received"):
+        bl.locate(history, **{metric: 0.5})
+
+
+def test_a_published_error_is_located_among_the_replicates():
+    history = as_regression(study_of({}))
+    found = bl.locate(history, val_mean_absolute_error=2.0)
+    assert found.loc["val_mean_absolute_error", ["below", "above"]].tolist() == [6, 0]
+
+
+def test_each_history_has_the_row_of_its_error():
+    history = as_regression(study_of({}))
+    table = bl.evaluate_each({"a": history}, "val_mean_absolute_error")
+    assert table.loc["a", "mean"] == history["val_mean_absolute_error"][:, -1].mean()
+
+
+def test_a_regression_that_was_lost_is_counted():
+    history = as_regression(lose(study_of({}), {(2,): 3}))
+    row = bl.evaluate(history).loc["val_mean_absolute_error"]
+    assert (row["diverged"], row["replicates"]) == (1, 6)
+    sound = history["val_mean_absolute_error"].drop_sel(replicate=2)
+    assert row["mean"] == pytest.approx(float(sound[:, -1].mean()))
+
+
+def test_what_is_no_history_is_refused_in_a_sentence():
+    with pytest.raises(ValueError, match=r"^history: expected one with val_accuracy or val_mean_"):
+        bl.evaluate(xr.Dataset({"val_loss": ("epoch", [1.0])}))

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from itertools import pairwise
 
 import matplotlib.pyplot as plt
@@ -10,6 +11,8 @@ import pytest
 from matplotlib.collections import PathCollection
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.container import ErrorbarContainer
+from sklearn.decomposition import PCA
+from studies import as_regression, study_of
 
 import batchlab as bl
 from batchlab import plotting
@@ -376,6 +379,51 @@ def test_one_or_no_sound_replicate(history):
     assert ax.texts[0].get_text() == "4 of 4\ndiverged"
 
 
+# Regressions, and parts to choose by
+
+
+@pytest.fixture
+def errors():
+    """The history of a regression that was measured on a validation part."""
+    history = as_regression(study_of({}), held_out="validation", n_validation=9)
+    return history.assign_attrs(batch_size=32, updates=128)
+
+
+def test_learning_curves_of_a_regression_are_its_errors(errors):
+    ax = bl.plot_learning_curves(errors)
+    assert ax.get_ylabel() == "mean absolute error"
+    assert legend(ax) == ["training set", "validation set"]
+    mean = errors["val_mean_absolute_error"].mean("replicate")
+    np.testing.assert_allclose(line(ax, "validation set").get_ydata(), mean)
+    ax = bl.plot_learning_curves(errors, metric="loss", parts=["reported"])
+    assert ax.get_ylabel() == "mean squared error"
+    mean = errors["loss"].mean("replicate")
+    np.testing.assert_allclose(line(ax, "reported by Keras's fit").get_ydata(), mean)
+
+
+def test_without_a_metric_the_accuracy_is_drawn(history):
+    for part, name in {"training set": "train_accuracy", "test set": "val_accuracy"}.items():
+        drawn = line(bl.plot_learning_curves(history), part).get_ydata()
+        np.testing.assert_array_equal(drawn, history[name].mean("replicate"))
+
+
+def test_comparison_and_replicates_of_regressions(errors):
+    axes = bl.plot_comparison({"a": errors}, budgets=["epoch"])
+    assert axes[0].get_ylabel() == "mean absolute error\nvalidation set"
+    ax = bl.plot_replicates({"a": errors})
+    assert ax.get_ylabel() == "mean absolute error\nvalidation set, last epoch"
+    final = np.sort(errors["val_mean_absolute_error"][:, -1])
+    np.testing.assert_array_equal(ax.lines[0].get_ydata(), final)
+
+
+@pytest.mark.parametrize("plot", [bl.plot_comparison, bl.plot_replicates])
+def test_a_regression_and_a_classification_have_no_score_in_common(plot, errors, history):
+    before = plt.get_fignums()
+    with pytest.raises(ValueError, match=r"^metric: expected one of .*received '(val_)?mean_abs"):
+        plot({"a": errors, "b": history})
+    assert plt.get_fignums() == before
+
+
 # Problems
 
 
@@ -429,6 +477,109 @@ def test_a_problem_of_unknown_distribution_has_no_boundary(small):
     ax = bl.plot_problem(bl.from_arrays(*given, name="mine"))
     assert "Bayes boundary" not in legend(ax)
     assert ax.get_title() == "mine: 60 training and 40 test samples"
+
+
+def test_names_of_classes_stand_in_the_legends(small):
+    named = replace(small, class_names=("cat", "dog", "cow"))
+    ax = bl.plot_problem(named)
+    assert {"cat, training", "dog, test", "cow, test"} < set(legend(ax))
+    assert "cow, test" in legend(bl.plot_decision_boundary(half_planes, named))
+
+
+def test_the_validation_part_is_drawn_with_a_marker_of_its_own(small):
+    x, y = np.array([[90.0, 0.0], [1.0, 2.0]]), np.array([1, 0])
+    ax = bl.plot_problem(replace(small, x_validation=x, y_validation=y))
+    ax.figure.canvas.draw()
+    np.testing.assert_array_equal(points(ax, "class 1, validation"), x[:1])
+    np.testing.assert_array_equal(points(ax, "class 0, validation"), x[1:])
+    assert ax.get_title().startswith("blobs: 60 training, 2 validation and 40 test samples\n")
+    shapes = {
+        one.get_paths()[0].vertices.tobytes() for one in ax.collections if "1, " in one.get_label()
+    }
+    assert len(shapes) == 2  # training and test samples share theirs, one filled, one hollow
+    assert drawn_contours(ax, "dimgray")[:, 0].max() <= ax.get_xlim()[1]
+
+
+def problem_of(n_features, *, targets=(), n_classes=None, **more):
+    """Return a problem of random samples, a regression without classes."""
+    generator = np.random.default_rng(4)
+    x = generator.normal(size=(50, n_features)) * np.arange(1, n_features + 1)
+    y = generator.normal(size=(50, *targets)) if n_classes is None else np.arange(50) % n_classes
+    parts = np.split(np.arange(50), [30, 40])
+    train, validation, test = ((x[part], y[part]) for part in parts)
+    named = dict(zip(("x_validation", "y_validation"), validation, strict=True))
+    task = "classification" if n_classes else "regression"
+    return replace(bl.from_arrays(*train, *test, task=task, name="mine"), **named, **more)
+
+
+def test_a_regression_by_one_feature_is_drawn_against_it():
+    problem = problem_of(1)
+    ax = bl.plot_problem(problem)
+    ax.figure.canvas.draw()
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("feature 0", "target")
+    assert legend(ax) == ["training", "validation", "test"]
+    for part, x, y in (
+        ("training", problem.x_train, problem.y_train),
+        ("validation", problem.x_validation, problem.y_validation),
+        ("test", problem.x_test, problem.y_test),
+    ):
+        np.testing.assert_array_equal(points(ax, part), np.column_stack([x, y]))
+    assert ax.get_title() == "mine: 30 training, 10 validation and 10 test samples"
+
+
+def test_a_regression_in_the_plane_has_its_targets_as_colours():
+    problem = problem_of(2, targets=(3,), target_scales=(2.0, 2.0, 2.0))
+    ax = bl.plot_problem(problem)
+    ax.figure.canvas.draw()
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("feature 0", "feature 1")
+    np.testing.assert_array_equal(points(ax, "test"), problem.x_test)
+    drawn = {one.get_label(): one for one in ax.collections if one.get_array() is not None}
+    np.testing.assert_array_equal(drawn["training"].get_array(), problem.y_train[:, 0])
+    assert len({one.get_clim() for one in drawn.values()}) == 1
+    assert len({one.get_paths()[0].vertices.tobytes() for one in drawn.values()}) == 3
+    labels = [other.get_ylabel() for other in ax.figure.axes]
+    assert "target 0 of 3 (standard deviations)" in labels
+
+
+@pytest.mark.parametrize("n_classes", [None, 3])
+def test_more_features_are_drawn_along_two_principal_components(n_classes):
+    problem = problem_of(5, n_classes=n_classes)
+    ax = bl.plot_problem(problem)
+    ax.figure.canvas.draw()
+    components = PCA(2).fit(problem.x_train)
+    expected = components.transform(problem.x_test)
+    label = "test"
+    if n_classes:
+        label, expected = "class 1, test", expected[problem.y_test == 1]
+    np.testing.assert_allclose(points(ax, label), expected)
+    share = components.explained_variance_ratio_[1]
+    assert ax.get_ylabel() == f"principal component 2 ({share:.0%} of the variance)"
+    assert "Bayes boundary" not in legend(ax)
+
+
+def test_images_are_drawn_along_principal_components():
+    problem = problem_of(4, n_classes=2)
+    images = replace(
+        problem,
+        x_train=problem.x_train.reshape(-1, 2, 2),
+        x_validation=problem.x_validation.reshape(-1, 2, 2),
+        x_test=problem.x_test.reshape(-1, 2, 2),
+    )
+    flat, square = bl.plot_problem(problem), bl.plot_problem(images)
+    label = "class 0, validation"
+    np.testing.assert_allclose(points(square, label), points(flat, label))
+
+
+def test_a_regression_has_no_decision_boundary():
+    sentence = r"^problem: expected one with classes for decision boundaries, received a regr"
+    before = plt.get_fignums()
+    with pytest.raises(ValueError, match=sentence):
+        bl.plot_decision_boundary(half_planes, problem_of(2))
+    with pytest.raises(ValueError, match=sentence):
+        bl.animate_boundary(None, problem_of(2))
+    with pytest.raises(ValueError, match=sentence):
+        bl.decision_boundaries(None, problem_of(2), {})
+    assert plt.get_fignums() == before
 
 
 # Decision boundaries

@@ -2,6 +2,7 @@
 
 import functools
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -430,6 +431,25 @@ def test_spread_of_other_runs_or_metrics_is_refused():
         spread_by_cause(made.isel(run=0, drop=True), twins)
     with pytest.raises(ValueError, match="metric: expected"):
         spread_by_cause(made, twins, metric="accuracy")
+
+
+def test_twins_of_a_regression_are_told_by_their_errors():
+    def of_errors(made):
+        names = [name for name in made.data_vars if "accuracy" in str(name)]
+        return made.rename_vars({n: n.replace("accuracy", "mean_absolute_error") for n in names})
+
+    twins = growing(np.full((4, 3), 1e-9), accuracy_change=[0.0, 0.1, 0.2, 0.3])
+    made = crossed([0.0, 1.0], [0.0, 2.0])
+    found = growth_rates(of_errors(twins))
+    assert found["mean_absolute_error_changed"].item() == 0.75
+    told = of_errors(made).assign_attrs(task="regression", held_out="validation")
+    table = spread_by_cause(told, of_errors(twins))
+    np.testing.assert_array_equal(table, spread_by_cause(made, twins))
+    label = bl.plot_spread_by_cause(table).get_ylabel()
+    assert label == "standard deviation\nmean absolute error, validation set"
+    label = bl.plot_spread_by_cause(table, metric="train_loss").get_ylabel()
+    assert label == "standard deviation\nmean squared error, training set"
+    plt.close("all")
 
 
 def test_spread_by_cause_of_trained_runs(twins, small):

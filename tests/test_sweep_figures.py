@@ -6,7 +6,7 @@ import pytest
 import xarray as xr
 from matplotlib.colors import same_color
 from matplotlib.patches import Rectangle
-from studies import cells_of, lose, study_of
+from studies import as_regression, cells_of, lose, study_of
 
 import batchlab as bl
 from batchlab._axes import named
@@ -564,3 +564,111 @@ def test_the_best_rate_of_a_single_replicate_is_marked(small):
     ax = bl.plot_rates(study, best=best)
     (points,) = (container.lines[0] for container in ax.containers)
     np.testing.assert_array_equal(points.get_ydata(), best["learning_rate"])
+
+
+# Regressions, and parts to choose by
+
+
+@pytest.fixture
+def errors(rates):
+    """The same numbers as `rates`, of a regression with a validation part."""
+    return as_regression(rates, held_out="validation", n_validation=50)
+
+
+def test_errors_are_drawn_against_a_setting(errors, rates):
+    ax = bl.plot_against(errors)
+    assert ax.get_ylabel() == "mean absolute error\nvalidation set, last epoch"
+    ours, theirs = intervals(ax), intervals(bl.plot_against(rates, metric="val_accuracy"))
+    np.testing.assert_array_equal(ours, theirs)
+    assert not any("ceiling" in text for text in texts(ax.get_legend()))
+    ax = bl.plot_against(errors, metric="train_loss")
+    assert ax.get_ylabel() == "mean squared error\ntraining set, last epoch"
+    ax = bl.plot_against(errors, metric="val_loss", quantity="unsettled")
+    assert ax.get_ylabel() == (
+        "standard deviation of mean squared error\n"
+        "validation set, over the last quarter of the epochs"
+    )
+    wide = errors.copy(deep=True)
+    wide["val_mean_absolute_error"] *= wide["batch_size"] ** 2
+    assert bl.plot_against(wide).get_yscale() == "log"
+
+
+def test_scaled_targets_are_told_by_the_unit(errors):
+    scaled = errors.assign_attrs(target_scales=[2.5])
+    label = bl.plot_against(scaled).get_ylabel()
+    assert label.startswith("mean absolute error (standard deviations of the target)\n")
+    label = bl.plot_against(scaled, metric="val_loss").get_ylabel()
+    assert label.startswith("mean squared error (squared standard deviations of the target)\n")
+
+
+def test_panels_of_a_regression_show_its_errors(errors):
+    study = errors.sel(learning_rate=0.1)
+    axes = bl.plot_panels(study)
+    assert axes[0].figure._supylabel.get_text() == "mean absolute error"
+    for ax, (_, cell) in zip(axes, cells_of(study, ["batch_size"]), strict=True):
+        for label, name in {"training set": "train", "validation set": "val"}.items():
+            mean = cell[f"{name}_mean_absolute_error"].mean("replicate")
+            np.testing.assert_allclose(line(ax, label).get_ydata(), mean)
+    with pytest.raises(ValueError, match=r"^metric: expected one of 'mean_absolute_error', 'loss'"):
+        bl.plot_panels(study, metric="accuracy")
+
+
+def test_the_picture_of_errors_is_the_darker_the_higher(errors):
+    ax = bl.plot_rates(errors, best=bl.best_rates(errors))
+    (picture,) = [one for one in ax.collections if one.get_array() is not None][:1]
+    means = errors["val_mean_absolute_error"].isel(epoch=-1).mean("replicate")
+    expected = np.ravel(means.transpose("learning_rate", "batch_size"))
+    np.testing.assert_allclose(np.ravel(picture.get_array()), expected)
+    assert picture.get_cmap().name == "viridis_r"
+    label = picture.colorbar.ax.get_ylabel()
+    assert label == "mean absolute error\nvalidation set, last epoch, mean of 6"
+
+
+def test_time_to_an_error_says_so(errors):
+    axes = bl.plot_time_to_target(errors.sel(learning_rate=0.1), 0.9, held=False)
+    title = axes[0].figure.legends[0].get_title().get_text()
+    assert title == "validation set, mean absolute error 0.9 first reached"
+    assert np.isfinite(intervals(axes[0])[1]).all()
+
+
+def test_the_validation_part_of_a_classification_is_named(rates):
+    chosen = rates.assign_attrs(held_out="validation")
+    ax = bl.plot_against(chosen)
+    assert ax.get_ylabel() == "accuracy (share classified right)\nvalidation set, last epoch"
+    # The rule's accuracy is known on the test samples, and said to be.
+    assert "Bayes ceiling, test set: 0.950" in texts(ax.get_legend())
+    assert "test set" in bl.plot_against(rates).get_ylabel()
+
+
+def test_problems_with_and_without_a_validation_part_are_both_named():
+    study = study_of({"problem": ["a", "b"]})
+    study = study.assign(held_out=("problem", ["validation", "nan"]))
+    axes = bl.plot_panels(study)
+    assert line(axes[0], "test or validation set").get_label()
+
+
+@pytest.mark.parametrize(
+    ("loss_function", "label"),
+    [
+        ("SparseCategoricalCrossentropy", "cross-entropy (nats per sample)"),
+        ("CategoricalCrossentropy", "cross-entropy (nats per sample)"),
+        ("BinaryCrossentropy", "cross-entropy (nats per sample)"),
+        ("MeanSquaredError", "mean squared error"),
+        ("MeanSquaredLogarithmicError", "mean squared logarithmic error"),
+        ("KLDivergence", "KL divergence"),
+        ("Poisson", "Poisson"),
+    ],
+)
+def test_a_loss_is_called_what_it_is(sizes, loss_function, label):
+    study = sizes.assign_attrs(loss_function=loss_function)
+    found = bl.plot_against(study, metric="val_loss").get_ylabel()
+    assert found == f"{label}\ntest set, last epoch"
+
+
+def test_losses_that_differ_are_called_no_name_of_one():
+    study = study_of({"loss_function": ["BinaryCrossentropy", "CategoricalCrossentropy"]})
+    assert bl.plot_panels(study, metric="loss")[0].figure._supylabel.get_text() == (
+        "cross-entropy (nats per sample)"
+    )
+    study["loss_function"] = ["Poisson", "CategoricalCrossentropy"]
+    assert bl.plot_panels(study, metric="loss")[0].figure._supylabel.get_text() == "loss"

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from studies import cells_of, lose, study_of
+from studies import as_regression, cells_of, lose, study_of
 
 import batchlab as bl
 from batchlab.intervals import over_replicates
@@ -591,3 +591,36 @@ def test_compare_takes_values_that_stand_under_a_name(small):
     told = r"^hidden_units: expected one of '\(3,\)', '\(4,\)', received"
     with pytest.raises(ValueError, match=told):
         bl.compare(study, hidden_units=(5,))
+
+
+# Regressions
+
+
+def test_differences_of_errors_count_the_lower_as_better():
+    study = study_of({"batch_size": [8, 32]})
+    errors, accuracies = bl.compare(as_regression(study)), bl.compare(study)
+    assert accuracies["better"].item() != accuracies["worse"].item()
+    switched = accuracies.rename(columns={"better": "worse", "worse": "better"})
+    pd.testing.assert_frame_equal(errors, switched[errors.columns])
+    pd.testing.assert_frame_equal(accuracies, bl.compare(study, metric="val_accuracy"))
+
+
+def test_the_best_rate_of_a_regression_has_the_lowest_error_and_all_replicates():
+    study = study_of({"batch_size": [8], "learning_rate": [0.01, 0.1, 1.0]})
+    for place, level in enumerate([3.0, 2.0, 1.0]):
+        study["val_accuracy"][:, place] = level + np.arange(6)[:, None] / 100
+    study = as_regression(lose(study, {(0, 2, 4): 3}))
+    row = bl.best_rates(study).loc[8]
+    assert (row["learning_rate"], row["at_edge"]) == (0.1, False)
+    assert row["mean"] == pytest.approx(2.025)
+    worst = as_regression(
+        lose(study_of({"learning_rate": [0.1]}), {(0, 1): 3}).assign(batch_size=8)
+    )
+    assert bl.best_rates(worst)["learning_rate"].isna().all()
+
+
+@pytest.mark.parametrize("function", [bl.compare, bl.best_rates, bl.variance_split])
+def test_statistics_of_a_regression_know_no_accuracy(function):
+    study = as_regression(study_of({"batch_size": [8, 32], "learning_rate": [0.1, 1.0]}))
+    with pytest.raises(ValueError, match=r"^metric: expected one of 'train_mean_absolute_error', "):
+        function(study, metric="val_accuracy")

@@ -6,7 +6,7 @@ import warnings
 import numpy as np
 import pytest
 from sklearn.datasets import load_digits
-from studies import lose, study_of
+from studies import as_regression, lose, study_of
 
 import batchlab as bl
 from batchlab.targets import check_target
@@ -68,6 +68,52 @@ def test_the_metrics_that_have_targets_are_named():
     )
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         check_target(0.5, "loss")
+
+
+# Errors as targets
+
+
+def regression_with(values, **attributes):
+    return as_regression(history_with("val_accuracy", values), **attributes)
+
+
+def test_an_error_is_reached_at_the_target_or_below():
+    history = regression_with([[3.0, 1.5, 2.0], [3.0, 1.6, 1.5], [1.0, 1.0, 1.50001]])
+    held = bl.time_to_target(history, 1.5)["epoch"]
+    np.testing.assert_array_equal(held, [np.nan, 3, np.nan])
+    first = bl.time_to_target(history, 1.5, held=False)["epoch"]
+    np.testing.assert_array_equal(first, [2, 3, 1])
+
+
+@pytest.mark.parametrize(("target", "error"), [(0, ValueError), ("1", TypeError)])
+def test_a_target_that_is_no_error(target, error):
+    history = regression_with([[3.0, 1.5]])
+    with pytest.raises(error, match=r"^target: expected a positive number, received"):
+        bl.time_to_target(history, target)
+
+
+def test_the_targets_of_a_regression_are_named():
+    message = (
+        "metric: expected one of 'train_mean_absolute_error', 'val_mean_absolute_error', "
+        "'train_loss', 'val_loss', received 'val_accuracy'."
+    )
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        bl.time_to_target(regression_with([[3.0]]), 0.5, metric="val_accuracy")
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        check_target(0.5, "val_accuracy", task="regression")
+
+
+def test_the_table_of_first_times_says_what_reached_the_target():
+    accuracies = history_with("val_accuracy", [[0.1, 0.6]])
+    assert bl.first_reached({"a": accuracies}, 0.5).index.name == "test accuracy 0.5"
+    chosen = accuracies.assign_attrs(held_out="validation")
+    assert bl.first_reached({"a": chosen}, 0.5).index.name == "validation accuracy 0.5"
+    errors = regression_with([[3.0, 1.5], [3.0, 3.0]])
+    found = bl.first_reached({"a": errors}, 1.5)
+    assert found.index.name == "test mean absolute error 1.5"
+    assert found.loc["a", ["reached", "epochs"]].tolist() == ["1 of 2", 2]
+    with pytest.raises(ValueError, match=r"^histories: expected all of one task, received class"):
+        bl.first_reached({"a": accuracies, "b": errors}, 0.5)
 
 
 # The digits

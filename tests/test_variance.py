@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from studies import study_of
+from studies import as_regression, study_of
 
 import batchlab as bl
 
@@ -232,3 +232,29 @@ def test_ensembles_are_drawn_a_line_for_each_cell(small):
     assert labels[1:] == ["batch size 8", "batch size 32"]
     assert ax.containers[0][0].get_ydata().tolist() == table.loc[8, "accuracy"].tolist()
     assert len(bl.plot_ensembles(table.loc[8], small).containers) == 1
+
+
+# Regressions
+
+
+def test_the_variance_of_an_error_is_split_like_that_of_an_accuracy():
+    seeds = bl.crossed_seeds(2, 3)
+    study = study_of({"batch_size": [8, 32]}).assign_coords(
+        {name: ("replicate", seeds[f"{name}s"]) for name in ("weight_seed", "order_seed")}
+    )
+    found = bl.variance_split(as_regression(study))
+    pd.testing.assert_frame_equal(found, bl.variance_split(study, metric="val_accuracy"))
+    pd.testing.assert_frame_equal(bl.variance_split(study), found)
+
+
+def test_a_regression_has_no_ensembles_of_classes():
+    x, y = np.arange(6.0)[:, None], np.arange(6.0)
+    problem = bl.from_arrays(x, y, x, y, task="regression")
+    sentence = r"^problem: expected one with classes for ensembles, received a regression\.$"
+    with pytest.raises(ValueError, match=sentence):
+        bl.ensembles(
+            xr.DataArray(np.ones((2, 6, 2)), dims=("replicate", "sample", "class")), problem
+        )
+    table = pd.DataFrame({"accuracy": [1.0]}, index=pd.Index([2], name="members"))
+    with pytest.raises(ValueError, match=sentence):
+        bl.plot_ensembles(table, problem)

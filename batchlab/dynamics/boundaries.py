@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 
 from batchlab._checks import shown, whole_number
-from batchlab.data import Problem
+from batchlab.data import Problem, check_classification
 from batchlab.dynamics.outputs import predictions
 from batchlab.maps import plane_grid
 from batchlab.replicas import Build
@@ -45,8 +45,8 @@ def decision_boundaries(
     Raises
     ------
     TypeError, ValueError
-        If the problem has other than two features, there are no histories, they do not hold such a
-        replicate or the weights of records, or those of different records.
+        If the problem is a regression or has other than two features, there are no histories, they
+        do not hold such a replicate or the weights of records, or those of different records.
 
     Examples
     --------
@@ -57,6 +57,7 @@ def decision_boundaries(
     >>> found["probability"].shape
     (1, 3, 100, 3)
     """
+    check_classification(problem, "decision boundaries")
     resolution = whole_number("resolution", resolution, minimum=2)
     if problem.feature_shape != (2,):
         raise ValueError(

@@ -72,7 +72,8 @@ def loss_between(
     order = *start.dims[:-1], "position"
     rows = line.transpose(*order, "parameter").to_numpy().reshape(-1, start.sizes["parameter"])
     like = line.isel(parameter=0, drop=True).transpose(*order)
-    found = xr.Dataset()
+    about = "task", "held_out", "loss_function", "target_scales"
+    found = xr.Dataset(attrs={name: first.attrs[name] for name in about if name in first.attrs})
     parts = {
         "train": (problem.x_train, problem.y_train),
         "val": problem.held_out[1:],
