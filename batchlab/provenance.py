@@ -26,6 +26,7 @@ PACKAGES = (
     "pandas",
     "papermill",
     "psutil",
+    "pyarrow",
     "scikit-learn",
     "scipy",
     "tensorflow",

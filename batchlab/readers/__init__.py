@@ -1,0 +1,1 @@
+"""What people have, made into a problem: arrays, tables, files, streams."""
