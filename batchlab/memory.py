@@ -13,7 +13,7 @@ from batchlab.memory_graph import activation_bytes, bytes_a_sample, variable_byt
 from batchlab.optimizers import default_optimizer
 from batchlab.replicas import Build, initial_variables
 
-LABEL_BYTES = 8  # an int64, as in a Problem
+LABEL_BYTES = 8  # an int64, as Keras takes them
 
 
 @dataclass(frozen=True)
@@ -199,8 +199,13 @@ def _needs(build: Build, problem: Problem, optimizer: object) -> _Needs:
             "optimizer": sum(map(variable_bytes, copy.variables)),
         },
         {
-            "samples": bytes_a_sample(model.inputs[0]) + LABEL_BYTES,
+            "samples": bytes_a_sample(model.inputs[0]) + _label_bytes(model, problem),
             "activations": kept,
             "activation_gradients": gradients,
         },
     )
+
+
+def _label_bytes(model: keras.Model, problem: Problem) -> int:
+    # Targets are handed over in the model's type, and compared with what it puts out.
+    return LABEL_BYTES if problem.n_classes is not None else bytes_a_sample(model.outputs[0])

@@ -7,28 +7,36 @@ import numpy as np
 from batchlab._checks import choice, shown, whole_number
 from batchlab._tensorflow import keras
 from batchlab.data import Problem, check_problem
-from batchlab.models import PRECISIONS
+from batchlab.models import PRECISIONS, output_layer
 
 
-def blank_problem(feature_shape: Sequence[int], *, n_classes: int) -> Problem:
+def blank_problem(
+    feature_shape: Sequence[int], *, n_classes: int | None = None, n_targets: int | None = None
+) -> Problem:
     """Return a problem of zeros that takes no memory, to build and size up a model by.
+
+    With `n_classes` it is a classification, with `n_targets` a regression.
 
     Parameters
     ----------
     feature_shape : sequence of int
         Shape of a sample, for example (512, 512, 3).
-    n_classes : int
+    n_classes : int or None
         At least 2.
+    n_targets : int or None
+        Numbers to predict for a sample, at least 1.
 
     Returns
     -------
     Problem
-        With `n_classes` training samples, one of each class, all of them the same zero in memory.
+        With `n_classes` training samples, one of each class, all of them the same zero in memory;
+        or with 2 of a regression, whose targets are zeros as well.
 
     Raises
     ------
     TypeError, ValueError
-        If a number is not a whole number in its range.
+        If a number is not a whole number in its range, or both or neither of `n_classes` and
+        `n_targets` are given.
 
     Examples
     --------
@@ -36,11 +44,19 @@ def blank_problem(feature_shape: Sequence[int], *, n_classes: int) -> Problem:
     (10, 512, 512, 3)
     """
     shape = _shape(feature_shape)
-    n_classes = whole_number("n_classes", n_classes, minimum=2)
-    labels = np.arange(n_classes)
-    labels.setflags(write=False)
-    zeros = np.broadcast_to(np.zeros(()), (n_classes, *shape))
-    return Problem(zeros, labels, zeros, labels, n_classes, "blank")
+    if (n_classes is None) == (n_targets is None):
+        raise TypeError(
+            "n_classes, n_targets: expected one of the two, received "
+            f"{'neither' if n_classes is None else 'both'}."
+        )
+    if n_classes is None:
+        n_targets = whole_number("n_targets", n_targets, minimum=1)
+        y = np.broadcast_to(np.zeros(()), (2,) if n_targets == 1 else (2, n_targets))
+    else:
+        y = np.arange(whole_number("n_classes", n_classes, minimum=2))
+        y.setflags(write=False)
+    x = np.broadcast_to(np.zeros(()), (len(y), *shape))
+    return Problem(x, y, x, y, None if n_classes is None else len(y), "blank")
 
 
 def input_bytes(feature_shape: Sequence[int], *, batch_size: int, dtype: str = "float32") -> int:
@@ -85,8 +101,8 @@ def convnet(
     """Return a small convolutional network for images.
 
     For each entry of `filters` a convolution of 3 by 3 that keeps the image's size, with ReLU, and
-    a maximum over 2 by 2 pixels; then the mean over the image and a softmax layer. Its weights do
-    not depend on the size of the images, its activations are proportional to it.
+    a maximum over 2 by 2 pixels; then the mean over the image and an output layer as `mlp` has it.
+    Its weights do not depend on the size of the images, its activations are proportional to it.
 
     Parameters
     ----------
@@ -101,7 +117,7 @@ def convnet(
     -------
     keras.Model
         Not compiled; inputs of shape (batch, height, width, channels), outputs of shape (batch,
-        n_classes).
+        n_outputs).
 
     Raises
     ------
@@ -141,8 +157,7 @@ def convnet(
         )
         layers.append(keras.layers.MaxPooling2D(2, dtype=dtype))
     layers.append(keras.layers.GlobalAveragePooling2D(dtype=dtype))
-    layers.append(keras.layers.Dense(problem.n_classes, activation="softmax", dtype=dtype))
-    return keras.Sequential(layers)
+    return keras.Sequential([*layers, output_layer(problem, dtype=dtype)])
 
 
 def _shape(feature_shape: object) -> tuple[int, ...]:

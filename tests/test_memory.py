@@ -188,6 +188,30 @@ def test_a_problem_and_its_blank_need_the_same(tutorial):
     assert (needed(bl.mlp, tutorial) == needed(bl.mlp, blank)).all()
 
 
+def test_a_regression_has_targets_of_the_models_type_for_labels():
+    problem = blank_problem((5,), n_targets=3)
+    assert (problem.task, problem.n_outputs) == ("regression", 3)
+    assert problem.y_train.strides == (0, 0)
+    for dtype, size in (("float64", 8), ("float32", 4)):
+        row = needed(functools.partial(bl.mlp, dtype=dtype), problem)
+        assert row["samples"] == 10 * size * (5 + 3)
+        assert row["activations"] == 10 * size * (50 + 3)
+    one = blank_problem((8, 6, 3), n_targets=1)
+    assert one.y_train.shape == (2,)
+    assert convnet(one).output_shape == (None, 1)
+    assert needed(convnet, one)["samples"] == 10 * 4 * (8 * 6 * 3 + 1)
+    assert largest_batch(bl.mlp, problem, memory=1e6) > 100
+
+
+def test_a_blank_problem_is_of_one_kind():
+    with pytest.raises(TypeError, match=r"^n_classes, n_targets: .*, received neither\.$"):
+        blank_problem((5,))
+    with pytest.raises(TypeError, match=r"^n_classes, n_targets: .*, received both\.$"):
+        blank_problem((5,), n_classes=2, n_targets=1)
+    with pytest.raises(ValueError, match=r"^n_targets: expected .* at least 1, received 0\.$"):
+        blank_problem((5,), n_targets=0)
+
+
 def test_images_alone():
     assert input_bytes((512, 512, 3), batch_size=64, dtype="uint8") == 64 * 512 * 512 * 3
     assert input_bytes([512, 512, 3], batch_size=64) == 4 * 64 * 512 * 512 * 3
@@ -300,9 +324,6 @@ def test_convnets_are_for_images(tutorial):
     "build",
     [
         lambda problem: bl.mlp(problem),
-        "batchlab.models:no_such",
-        "no_such:mlp",
-        "mlp",
         functools.partial(bl.mlp, hidden_units={5}),
         sequential(conv()),
         3,
@@ -310,6 +331,12 @@ def test_convnets_are_for_images(tutorial):
 )
 def test_a_build_function_that_no_other_process_can_import(tutorial, build):
     with pytest.raises(ValueError, match=r"^build: expected a function that another process"):
+        measured_peak(build, tutorial, batch_size=1)
+
+
+@pytest.mark.parametrize("build", ["batchlab.models:no_such", "no_such:mlp", "perceptron"])
+def test_a_name_that_is_nowhere(tutorial, build):
+    with pytest.raises(ValueError, match=r"^build: expected .*, received .*(no_such|perceptron)"):
         measured_peak(build, tutorial, batch_size=1)
 
 
@@ -325,6 +352,14 @@ def test_the_measured_peak_is_near_the_computed_one():
     assert measured["process"] > 100e6  # Python, TensorFlow and Keras
     # Within the 25 % that are claimed for larger batches, and room for a busy machine.
     assert 0.6 < total / measured["growth"] < 1.5
+
+
+def test_a_regression_is_measured():
+    problem = blank_problem((2_000,), n_targets=2_000)
+    build = functools.partial(bl.mlp, hidden_units=[2_000], dtype="float32")
+    measured = measured_peak(build, problem, batch_size=32, updates=1).loc[32]
+    total = memory_needed(build, problem, batch_size=32).loc[32, "total"]
+    assert measured["growth"] > 0.5 * total
 
 
 @pytest.mark.parametrize(
