@@ -199,7 +199,7 @@ def _sized(shape: Shape, threads: int, widest: int) -> Shape:
 def _widest_activation(model: keras.Model, shape: Shape) -> int:
     """Return the largest number of values that a layer puts out for one sample."""
     sizes = [math.prod(shape.feature_shape)]
-    for layer in model._flatten_layers():
+    for layer in model._flatten_layers(include_self=False):
         try:
             sizes.append(math.prod(size or 1 for size in layer.output.shape[1:]))
         except (AttributeError, ValueError):  # a layer that was never called symbolically
