@@ -2,6 +2,7 @@ from ._tensorflow import keras as keras
 from ._version import __version__ as __version__
 from .across_problems import across_problems as across_problems
 from .animation import animate_boundary as animate_boundary
+from .builders import build_from as build_from
 from .claims import CLAIMS as CLAIMS
 from .claims import choose_claims as choose_claims
 from .clusters import blobs as blobs
@@ -61,6 +62,7 @@ from .maps import plot_decision_boundary as plot_decision_boundary
 from .maps import plot_problem as plot_problem
 from .memory import largest_batch as largest_batch
 from .memory import memory_needed as memory_needed
+from .memory_compiled import compiled_memory as compiled_memory
 from .memory_models import blank_problem as blank_problem
 from .memory_models import convnet as convnet
 from .memory_peak import measured_peak as measured_peak
@@ -73,6 +75,10 @@ from .plotting import plot_replicates as plot_replicates
 from .problem_figures import plot_across_problems as plot_across_problems
 from .rate_figures import plot_rates as plot_rates
 from .rate_search import record_places as record_places
+from .readers.problem_sources import problem_from as problem_from
+from .recommending import Recommendation as Recommendation
+from .recommending import final_run as final_run
+from .recommending import recommend as recommend
 from .records import seconds_per_replicate as seconds_per_replicate
 from .repeatability import growth_rates as growth_rates
 from .repeatability import spread_by_cause as spread_by_cause
@@ -105,3 +111,4 @@ from .timing import time_updates as time_updates
 from .training import fit as fit
 from .variance import crossed_seeds as crossed_seeds
 from .variance import variance_split as variance_split
+from .weighing import weigh as weigh

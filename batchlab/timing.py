@@ -79,7 +79,7 @@ def time_updates(
         device=device,
         threads=threads,
     )
-    seconds = _in_turns(grid.cells, repeats)
+    seconds = seconds_in_turns(grid.cells, repeats)
     budgets = [cell.run.budget for cell in grid.cells]
     updates = np.array([budget.updates for budget in budgets])
     return pd.DataFrame(
@@ -142,7 +142,7 @@ def time_runs(
     """
     common = {"epochs": epochs, "replicates": replicates, "device": device, "threads": threads}
     cells = _cells_of(build, problem, runs, common)
-    mean, low, high = mean_interval(_in_turns(cells, repeats))
+    mean, low, high = mean_interval(seconds_in_turns(cells, repeats))
     return pd.DataFrame(
         {
             "updates": [cell.run.budget.updates for cell in cells],
@@ -201,7 +201,7 @@ def time_precisions(
     builds = [functools.partial(build, dtype=dtype) for dtype in PRECISIONS]
     each = [_cells_of(own, problem, runs, common) for own in builds]
     cells = [cell for pair in zip(*each, strict=True) for cell in pair]
-    seconds = _in_turns(cells, repeats).reshape(-1, len(runs), len(PRECISIONS))
+    seconds = seconds_in_turns(cells, repeats).reshape(-1, len(runs), len(PRECISIONS))
     ratio, low, high = paired_ratio(seconds[..., 0], seconds[..., 1])
     means = dict(zip(PRECISIONS, seconds.mean(axis=0).T, strict=True))
     return pd.DataFrame(
@@ -228,8 +228,27 @@ def _cells_of(build: Build, problem: Problem, runs: Mapping, common: dict) -> li
     return cells
 
 
-def _in_turns(cells: Sequence[Cell], repeats: int) -> np.ndarray:
-    """Return the seconds of a replicate's training in each round, shape (repeats, cells)."""
+def seconds_in_turns(cells: Sequence[Cell], repeats: int) -> np.ndarray:
+    """Return the seconds of each cell's training divided by its replicates, in several rounds.
+
+    Everything is compiled first, and only the end of a training is evaluated.
+
+    Parameters
+    ----------
+    cells : sequence of Cell
+        Of equally many replicates; they take turns.
+    repeats : int
+        Rounds, at least 2.
+
+    Returns
+    -------
+    ndarray of shape (repeats, cells)
+
+    Raises
+    ------
+    TypeError, ValueError
+        If there are fewer than two rounds.
+    """
     repeats = whole_number("repeats", repeats, minimum=2)
     trainings = [
         replace(cell, run=replace(cell.run, budget=cell.run.budget.recorded_once())).training()

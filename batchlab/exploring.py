@@ -1,0 +1,174 @@
+"""Which batch sizes to try next, and what each takes to a target at its best learning rate."""
+
+import itertools
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from batchlab.pilot import Pilot
+from batchlab.rate_search import Runs
+from batchlab.stopwatch import OutOfTime, Stopwatch
+
+COARSE_STEP = 4
+# Between two neighbours that lie this far apart another batch size is tried.
+FINE_STEP = 3
+# The best rate is expected to be in proportion to small batch sizes, and to their root above.
+POWER_BELOW, POWER_ABOVE = 1.0, 0.5
+# Of updates, beyond what is expected: for seeds that were not seen, and where a run gives up.
+RESERVE = 1.5
+GIVES_UP = 8
+FIRST_SLOWEST = 2
+# A batch size that costs more than this multiple of the best is of no more interest.
+MATTERS = 1.6
+
+
+@dataclass
+class Exploration:
+    """What is known of batch sizes, and how to know more.
+
+    Attributes
+    ----------
+    choosing, measuring : Runs
+        To seek the rate with, and to measure what it takes with other replicates.
+    pilot : Pilot
+    found : dict of int to xarray.Dataset
+        By batch size, what `Runs.measured` returned, with `learning_rate`, `at_edge` and
+        `tuning_updates`.
+    left_out : list of int
+        Batch sizes for which there was no time.
+    """
+
+    choosing: Runs
+    measuring: Runs
+    pilot: Pilot
+    found: dict[int, xr.Dataset] = field(default_factory=dict)
+    left_out: list[int] = field(default_factory=list)
+
+    def explore(self, sizes: Iterable[int], watch: Stopwatch, bar: Callable[[], None]) -> None:
+        """Measure batch sizes in the order given, as far as there is time.
+
+        Parameters
+        ----------
+        sizes : iterable of int
+        watch : Stopwatch
+        bar : callable
+            Called after each.
+        """
+        for size in sizes:
+            self.choosing.bench.watch = self.measuring.bench.watch = watch
+            try:
+                self.found[size] = self._at(size)
+            except OutOfTime:
+                self.left_out.append(size)
+            bar()
+
+    def again(self, costs: pd.Series) -> list[int]:
+        """Return the batch sizes for which there was no time, those beside the least cost first."""
+        waiting = outwards(self.left_out, costs.idxmin() if len(costs) else self.pilot.batch_size)
+        self.left_out = []
+        return waiting
+
+    def between(self, costs: pd.Series, *, also: float = math.nan) -> list[int]:
+        """Return batch sizes between those known, where costs are lowest first.
+
+        Parameters
+        ----------
+        costs : pandas.Series
+            Of the batch sizes that reach the target.
+        also : float
+            A batch size whose neighbourhood matters whatever it costs.
+        """
+        known = sorted(self.found)
+        limit = MATTERS * costs.min()
+        ranked = []
+        for below, above in itertools.pairwise(known):
+            middle = 2 ** round(math.log2(below * above) / 2)
+            cost = min(costs.get(below, math.inf), costs.get(above, math.inf))
+            near = below / 2 <= also <= 2 * above
+            new = below < middle < above and middle not in self.left_out
+            if above / below >= FINE_STEP and new and (cost <= limit or near):
+                ranked.append((cost, middle))
+        return [middle for _, middle in sorted(ranked)]
+
+    def times(self) -> xr.Dataset:
+        """Return what was found along batch sizes, as `updates_to_target` returns it."""
+        rates = self.choosing.rates
+        several = [self.found[size].assign_coords(batch_size=size) for size in sorted(self.found)]
+        return xr.concat(several, "batch_size", combine_attrs="drop").assign_coords(rate=rates)
+
+    def _at(self, size: int) -> xr.Dataset:
+        place, slowest = self._expected(size)
+        most = min(self.choosing.most_updates, math.ceil(GIVES_UP * slowest))
+        choosing, measuring = (
+            replace(runs, most_updates=most) for runs in (self.choosing, self.measuring)
+        )
+        place, means, slowest = choosing.best(size, place, math.ceil(RESERVE * slowest))
+        enough = math.ceil(RESERVE * slowest) or most
+        one = measuring.measured(size, place, enough, enlarge=slowest > 0)
+        rates = self.choosing.rates
+        return one.assign(
+            tuning_updates=("rate", means),
+            learning_rate=rates[place],
+            at_edge=place in (0, len(rates) - 1),
+        )
+
+    def _expected(self, size: int) -> tuple[int, float]:
+        """Return the place of the rate to begin with, and the updates of the slowest replicate."""
+        known = {
+            other: (float(one["learning_rate"]), float(one["update"].max()))
+            for other, one in self.found.items()
+            if one["update"].notnull().any()
+        }
+        rates = np.log(self.choosing.rates)
+        if not known:
+            known = {
+                self.pilot.batch_size: (
+                    self.choosing.rates[self.pilot.place],
+                    FIRST_SLOWEST * max(self.pilot.updates, 1),
+                )
+            }
+        by_distance = sorted(known, key=lambda other: abs(math.log(size / other)))
+        nearest = by_distance[0]
+        rate, slowest = known[nearest]
+        power = POWER_BELOW if size < nearest else POWER_ABOVE
+        beyond = [other for other in by_distance if (other - nearest) * (nearest - size) > 0]
+        if beyond:
+            other_rate, _ = known[beyond[0]]
+            power = math.log(rate / other_rate) / math.log(nearest / beyond[0])
+        expected = math.log(rate) + min(max(power, 0), 1) * math.log(size / nearest)
+        return int(np.abs(rates - expected).argmin()), slowest * max(nearest / size, 1)
+
+
+def coarse_sizes(n_train: int, start: int) -> list[int]:
+    """Return powers of COARSE_STEP and the full batch, from one outwards, larger ones first.
+
+    Parameters
+    ----------
+    n_train : int
+    start : int
+        One of `powers`.
+    """
+    powers = [*powers_below(n_train), n_train]
+    place = powers.index(start)
+    larger, smaller = powers[place + 1 :], powers[:place][::-1]
+    return [start, *_in_turns(larger, smaller)]
+
+
+def powers_below(n_train: int) -> list[int]:
+    """Return the powers of COARSE_STEP up to half of the training samples, at least 1."""
+    return [COARSE_STEP**power for power in range(32) if COARSE_STEP**power <= max(n_train / 2, 1)]
+
+
+def outwards(sizes: Sequence[int], middle: int) -> list[int]:
+    """Return batch sizes from the one nearest to the middle outwards."""
+    return sorted(sizes, key=lambda size: abs(math.log(size / middle)))
+
+
+def _in_turns(one: Sequence[int], other: Sequence[int]) -> list[int]:
+    pairs = [list(pair) for pair in zip(one, other, strict=False)]
+    rest = [*one[len(pairs) :], *other[len(pairs) :]]
+    return [size for pair in pairs for size in pair] + rest

@@ -1,0 +1,116 @@
+"""What batch sizes cost, which are as good as the best, and whether that can be told.
+
+Imports neither TensorFlow nor Keras.
+"""
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from scipy import stats
+
+from batchlab._checks import choice
+from batchlab.intervals import CONFIDENCE, over_replicates
+
+COSTS = ("second", "update", "sample")
+
+
+def costs_of(study: xr.Dataset, budget: str | None = None) -> xr.DataArray:
+    """Return what each replicate spent to the target, of dimensions (batch_size, replicate).
+
+    Parameters
+    ----------
+    study : xarray.Dataset
+        From `batchlab.recommend`.
+    budget : {"second", "update", "sample"} or None
+        None is the one that it was asked for.
+    """
+    return study[choice("budget", budget or study.attrs["budget"], COSTS)]
+
+
+def weigh(study: xr.Dataset, *, budget: str | None = None) -> pd.DataFrame:
+    """Return what the target costs at each batch size, and how it compares with the least.
+
+    Parameters
+    ----------
+    study : xarray.Dataset
+        From `batchlab.recommend`.
+    budget : {"second", "update", "sample"} or None
+        What is counted; None is what `recommend` was asked for.
+
+    Returns
+    -------
+    pandas.DataFrame
+        By batch size: `learning_rate`, `reached` (replicates that did), `mean`, `low` and `high`:
+        what these spent, with its 95 % interval; `ratio`, to the batch size with the least, and
+        `ratio_low`, `ratio_high`; `found`: "least", "as good" (the interval of the ratio holds
+        one), "more", or "not reached" where a replicate did not.
+
+    Raises
+    ------
+    ValueError
+        If `budget` is another.
+
+    Notes
+    -----
+    Ratios are those of geometric means over paired replicates. Their intervals, by Student's t,
+    hold for all batch sizes at once with 95 % (Bonferroni). With seconds they count in how much
+    the timing of updates differed between rounds.
+
+    References
+    ----------
+    Hsu, "Multiple comparisons", 1996, chapter 4 (comparisons with the best).
+    """
+    costs = costs_of(study, budget).transpose("batch_size", "replicate")
+    reached = costs.notnull().all("replicate").to_numpy()
+    spent = over_replicates(costs)
+    table = pd.DataFrame(
+        {
+            "learning_rate": study["learning_rate"].to_numpy(),
+            "reached": costs.count("replicate").to_numpy(),
+            **{name: spent[name].to_numpy() for name in ("mean", "low", "high")},
+            "ratio": np.nan,
+            "ratio_low": np.nan,
+            "ratio_high": np.nan,
+            "found": "not reached",
+        },
+        index=study.indexes["batch_size"],
+    )
+    if not reached.any():
+        return table
+    logs = np.log(costs.to_numpy()[reached])
+    sizes = table.index[reached]
+    differences = logs - logs[logs.mean(axis=1).argmin()]
+    timing = _timing_variance(study, budget, reached, logs)
+    mean = differences.mean(axis=1)
+    reach = _reach(differences, timing)
+    least = mean.argmin()
+    table.loc[sizes, ["ratio", "ratio_low", "ratio_high"]] = np.exp(
+        np.stack([mean, mean - reach, mean + reach], axis=1)
+    )
+    more = mean - reach > 0
+    table.loc[sizes, "found"] = np.where(more, "more", "as good")
+    table.loc[sizes[least], "found"] = "least"
+    return table
+
+
+def _reach(differences: np.ndarray, timing: np.ndarray) -> np.ndarray:
+    """Return half the width of each interval, of logarithms; zero for the least itself."""
+    count, replicates = differences.shape
+    if count == 1:
+        return np.zeros(1)
+    if replicates < 2:
+        return np.where((differences == 0).all(axis=1), 0, np.inf)
+    variance = differences.var(axis=1, ddof=1) / replicates + timing
+    quantile = stats.t.ppf(1 - (1 - CONFIDENCE) / 2 / (count - 1), replicates - 1)
+    return quantile * np.sqrt(variance)
+
+
+def _timing_variance(
+    study: xr.Dataset, budget: str | None, reached: np.ndarray, logs: np.ndarray
+) -> np.ndarray:
+    """Return the variance of the mean over rounds of the logarithm of seconds for an update."""
+    if (budget or study.attrs["budget"]) != "second" or study.sizes.get("round", 0) < 2:
+        return np.zeros(len(logs))
+    rounds = np.log(study["update_seconds"].transpose("batch_size", "round").to_numpy()[reached])
+    apart = rounds - rounds[logs.mean(axis=1).argmin()]
+    return apart.var(axis=1, ddof=1) / rounds.shape[1]
