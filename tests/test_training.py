@@ -390,17 +390,17 @@ def test_shuffles_of_a_large_run_take_little_memory():
 
         bl.fit(tiny, bl.blobs(), batch_size="full", epochs=1, replicates=30)
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        print(before, peak(10), peak(200))
+        print(before, peak(10), peak(60))
         """,
         MALLOC_MMAP_THRESHOLD_="262144",
         MALLOC_ARENA_MAX="2",
     )
     output, errors = process.communicate(timeout=300)
     assert process.returncode == 0, errors
-    before, ten, two_hundred = map(float, output.split())
-    # All orders at once would be 360 MB.
-    assert two_hundred - ten < 60 / 4
-    assert two_hundred - before < 700 / 4
+    before, ten, sixty = map(float, output.split())
+    # All orders at once would be 108 MB.
+    assert sixty - ten < 60 / 4
+    assert sixty - before < 700 / 4
 
 
 def test_progress_is_shown_when_asked_for(tutorial, capsys, monkeypatch):
