@@ -15,8 +15,6 @@ LOCK      := requirements$(if $(GPU),-gpu).lock
 INSTALLED := .venv/installed-$(LOCK)
 RESULTS   := $(OUTPUTS)$(PARAMS:%=/%)
 KNOWN     := $(patsubst notebooks/params/%.yaml,%,$(sort $(wildcard notebooks/params/*.yaml)))
-# Tests that look at the clock: nothing else runs beside them.
-ALONE     := tests/test_parallel.py tests/test_progress.py
 COMMA     := ,
 SPACE     := $(subst ,, )
 LISTED    := $(subst $(SPACE),$(COMMA) ,$(KNOWN))
@@ -59,8 +57,7 @@ test: environment ## Run all that guards the project: ruff, tests, fingerprint, 
 	@echo '== 2/5 ruff: format'
 	@$(PYTHON) -m ruff format --check .
 	@echo '== 3/5 unit tests'
-	@$(PYTHON) -m pytest --numprocesses=auto --dist=loadfile $(ALONE:%=--ignore=%) tests
-	@$(PYTHON) -m pytest $(ALONE)
+	@$(PYTHON) -m pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder tests
 	@echo '== 4/5 fingerprint: this machine computes the published numbers'
 	@$(PYTHON) -m batchlab fingerprint
 	@echo '== 5/5 nbval: every stored output of every notebook comes out again'

@@ -13,6 +13,16 @@ matplotlib.use("Agg")
 
 KERAS_METRICS = ("loss", "accuracy", "val_loss", "val_accuracy")
 
+# The longest files start first, else a core would wait for the last of them at the end.
+LONGEST = ["notebooks", "parallel", "training", "memory", "training_equals_keras", "faults"]
+LONGEST += ["sweeps", "schedules", "repeatability", "across_problems", "execution", "cli"]
+
+
+def pytest_collection_modifyitems(items):
+    """Put the longest files in front; xdist hands files out in the order of their tests."""
+    place = {f"test_{name}": number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get(item.path.stem, len(LONGEST)))
+
 
 def keras_history(build, problem, *, make_optimizer, batch_size, epochs, seed=0, updates_a_call=1):
     """Return what keras.Model.fit reports for each epoch, and the trained model.

@@ -251,9 +251,8 @@ def test_coordinates_say_what_was_spent(every_update):
     [
         (16, 11, [1, 2, 5, 9]),  # 4 to an epoch, the last on 12 samples; ends within the third
         (16, 3, 1),
-        (60, 3, 3),
         (59, 3, [1]),  # a last batch of one sample
-        (1, 70, [59, 61]),
+        (1, 62, [59, 61]),
     ],
 )
 def test_an_unfinished_epoch_is_that_of_keras(small, batch_size, updates, records):

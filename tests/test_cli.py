@@ -365,15 +365,15 @@ def test_a_batch_that_is_stopped_keeps_what_was_finished_and_leaves_nothing_else
 def test_help_and_list_wait_for_no_large_library(folder):
     code = (
         "import sys\nfrom batchlab.__main__ import main\n"
-        "assert main(sys.argv[1:]) == 0\n"
+        "for arguments in ['--help'], ['run', '--help'], ['list']:\n"
+        "    assert main(arguments) == 0\n"
         "large = {'tensorflow', 'keras', 'numpy', 'papermill', 'nbformat', 'nbconvert'}\n"
         "print('loaded', sorted(large & sys.modules.keys()))"
     )
-    for arguments in ["--help"], ["run", "--help"], ["list"]:
-        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-        command = [sys.executable, "-c", code, *arguments]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-        assert done.stdout.endswith("loaded []\n")
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.endswith("loaded []\n")
 
 
 def test_help_says_how_long_a_cell_may_take(capsys):

@@ -7,7 +7,7 @@ import tensorflow as tf
 import batchlab as bl
 
 keras = bl.keras
-FEW = {"batch_size": 16, "epochs": 2, "replicates": 2}
+FEW = {"batch_size": 16, "epochs": 2}
 
 
 class Scaled(keras.losses.Loss):
@@ -59,11 +59,10 @@ def test_a_store_does_not_take_it_for_it_either(small, tmp_path):
         bl.sweep(build_with(relu), small, store=tmp_path, **FEW)
 
 
-@pytest.mark.parametrize("n_jobs", [None, 2])
-def test_losses_of_ones_own(small, n_jobs):
+def test_losses_of_ones_own(small):
     losses = {"one": Scaled(1.0), "three": Scaled(3.0)}
     # A rate so small that the weights stay nearly where they are.
-    study = bl.sweep(bl.mlp, small, loss=losses, n_jobs=n_jobs, learning_rate=1e-6, **FEW)
+    study = bl.sweep(bl.mlp, small, loss=losses, learning_rate=1e-6, **FEW)
     one, three = (study["val_loss"].sel(loss_function=name) for name in losses)
     np.testing.assert_allclose(three, 3 * one, rtol=1e-3)
     optimizer = keras.optimizers.SGD(1e-6, momentum=0.9)

@@ -40,34 +40,35 @@ def in_a_terminal(code):
     return shown.decode()
 
 
-def in_a_kernel(code):
-    """Run a cell in a kernel, as papermill and nbval do, and return its outputs as text."""
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
+def in_a_kernel(*codes):
+    """Run cells in a kernel, as papermill and nbval do, and return the outputs of each as text."""
+    notebook = nbformat.v4.new_notebook(cells=[*map(nbformat.v4.new_code_cell, codes)])
     # ipykernel logs a warning about its sockets, which is not what is tested here.
     client = nbclient.NotebookClient(notebook, kernel_name="python3")
     client.extra_arguments = ["--log-level=CRITICAL"]
     client.execute()
-    return "".join(output.get("text", "") for output in notebook.cells[0].outputs)
+    return ["".join(each.get("text", "") for each in cell.outputs) for cell in notebook.cells]
 
 
-def test_a_terminal_shows_progress_and_keeps_nothing_of_it():
-    shown = in_a_terminal(AT_ONCE + RUN)
+def test_a_terminal_shows_a_long_run_and_keeps_nothing_of_it():
+    short = RUN.replace("epochs=200, replicates=9", "epochs=2, replicates=2")
+    assert short != RUN
+    then = "import sys; sys.stderr.write('short'); sys.stderr.flush(); "
+    before, shown = in_a_terminal(short + then + AT_ONCE + RUN).split("short")
+    assert before == ""
     assert "batch size 1:" in shown
     assert "%" in shown
     assert shown.split("\r")[-1].strip() == ""
 
 
-def test_a_short_run_shows_nothing():
-    assert in_a_terminal(RUN.replace("epochs=200", "epochs=2")) == ""
-
-
-@pytest.mark.parametrize(("opened_by_a_person", "expected"), [(True, True), (False, False)])
-def test_a_notebook_shows_progress_only_to_a_person(monkeypatch, opened_by_a_person, expected):
+def test_a_notebook_shows_progress_only_to_a_person(monkeypatch):
     for name in ("JPY_SESSION_NAME", "VSCODE_PID", "COLAB_JUPYTER_IP"):
         monkeypatch.delenv(name, raising=False)
-    if opened_by_a_person:  # Jupyter's server sets it for the kernels that it starts
-        monkeypatch.setenv("JPY_SESSION_NAME", "notebooks/02-batch.ipynb")
-    assert ("batch size 1" in in_a_kernel(AT_ONCE + RUN)) is expected
+    # Jupyter's server sets it for the kernels that it starts.
+    opened = "import os; os.environ['JPY_SESSION_NAME'] = 'notebooks/02-batch.ipynb'"
+    unseen, seen = in_a_kernel(AT_ONCE + RUN, f"{opened}\n{RUN}")
+    assert "batch size 1" not in unseen
+    assert "batch size 1" in seen
 
 
 # Sweeps
@@ -102,8 +103,8 @@ def test_a_sweep_shows_cells_done_and_left_and_the_time_they_will_take(small, sl
     shown = counts(capsys.readouterr().err)
     assert [done for done, *_ in shown] == list(range(1, 13))
     assert {total for _, total, _ in shown} == {12}
-    # It takes 2.4 seconds; tqdm shows whole ones.
-    assert 2 <= shown[0][2] <= 5
+    # It takes at least 2.4 seconds; tqdm shows whole ones.
+    assert shown[0][2] >= 2
     assert shown[-1][2] == 0
 
 

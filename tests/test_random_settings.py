@@ -98,11 +98,26 @@ def schedule(sizes):
 
 
 SIZES = st.sampled_from([4, "full", 6, np.int64(4)])
+# What a program is compiled for: optimizer, momentum, type, whether weights of epochs are kept.
+PROGRAMS = list(
+    itertools.product(
+        [(optimizers.SGD, 0.0), (optimizers.SGD, 0.9), (optimizers.SGD, 1.0), (optimizers.Adam, 0)],
+        ["float64", "float64", "float64", "float32"],
+        ["final", "epochs", "none"],
+    )
+)
+if not EXAMPLES:  # each value, but not with each other
+    PROGRAMS = [
+        ((optimizers.SGD, 0.9), "float64", "final"),
+        ((optimizers.SGD, 0.9), "float64", "none"),
+        ((optimizers.SGD, 1.0), "float64", "epochs"),
+        ((optimizers.Adam, 0), "float64", "final"),
+        ((optimizers.SGD, 0.0), "float32", "epochs"),
+    ]
 GOOD = {
     "batch_size": st.one_of(SIZES, st.builds(schedule, st.sampled_from([[6, 4], [4, "full"]]))),
     "replicates": st.integers(1, 3),
     "seed": st.one_of(st.integers(0, 9), st.just(2**32 - 3)),
-    "keep_weights": st.sampled_from(["final", "epochs", "none"]),
     "device": st.sampled_from([None, "cpu"]),
     "threads": st.sampled_from([None, 1, 2]),
     "progress": st.sampled_from([None, False]),
@@ -140,6 +155,7 @@ def settings_of_fit(draw):
         given["order_seeds"] = draw(
             st.lists(st.integers(0, 9), min_size=given["replicates"], max_size=given["replicates"])
         )
+    (kind, momentum), dtype, given["keep_weights"] = draw(st.sampled_from(PROGRAMS))
     must = "result"
     for name in draw(st.sets(st.sampled_from([*BAD]), max_size=2)) if draw(st.booleans()) else ():
         value = draw(st.sampled_from(BAD[name]))
@@ -157,12 +173,10 @@ def settings_of_fit(draw):
             # These may be as large as you like, and then take as long.
             large = isinstance(given[name], int) and given[name] > 9
             given[name] = -1 if large else given[name]
-    kind = draw(st.sampled_from([optimizers.SGD, optimizers.Adam]))
     optimizer = kind()
     optimizer.learning_rate = given.pop("rate")
     if kind is optimizers.SGD:
-        optimizer.momentum = draw(st.sampled_from([0.0, 0.9, 1.0]))
-    dtype = draw(st.sampled_from(["float64", "float64", "float64", "float32"]))
+        optimizer.momentum = momentum
     return given | {"optimizer": optimizer}, dtype, must
 
 
@@ -313,12 +327,17 @@ SAME_LABELS = {
 }
 
 
+SHAPES = list(
+    itertools.product([6, 7], [2, 3], [1, 2], ["float64", "float64", "float64", "float32"])
+)
+if not EXAMPLES:  # each value, but not with each other
+    SHAPES = [(6, 2, 1, "float64"), (7, 3, 2, "float64"), (6, 3, 2, "float32")]
+
+
 @st.composite
 def arrays(draw):
     """Return the four arrays, numbers of classes and type of a run, and how they must end."""
-    n_train, n_classes = draw(st.sampled_from([(6, 2), (6, 3), (7, 3)]))
-    features = draw(st.sampled_from([1, 2]))
-    dtype = draw(st.sampled_from(["float64", "float64", "float64", "float32"]))
+    n_train, n_classes, features, dtype = draw(st.sampled_from(SHAPES))
     scales = [1.0, 1e-9, 1e9, 1e40] if dtype == "float32" else [1.0, 1e-320, 1e-9, 1e9, 1e40, 1e307]
     scale = draw(st.sampled_from(scales))
     generator = np.random.default_rng(draw(st.integers(0, 9)))

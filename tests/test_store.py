@@ -547,9 +547,8 @@ def cannot_write(problem, folder, kind, **settings):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounting a file system needs root")
-@pytest.mark.parametrize("n_jobs", [None, 2])
-def test_a_full_disk(small, tmp_path, n_jobs):
-    settings = {"learning_rate": [rate / 10 for rate in range(1, 9)], "n_jobs": n_jobs}
+def test_a_full_disk(small, tmp_path):
+    settings = {"learning_rate": [rate / 10 for rate in range(1, 9)]}
     mount = ["mount", "-t", "tmpfs", "-o", "size=100k", "tmpfs", str(tmp_path)]
     if subprocess.run(mount, capture_output=True).returncode:
         pytest.skip("no file system can be mounted here")

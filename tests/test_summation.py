@@ -20,7 +20,7 @@ from batchlab.grid import grid_of
 from batchlab.summation import LONGEST_SUM, PARTS_UNROLLED, tracing
 
 SEVERAL = LONGEST_SUM * PARTS_UNROLLED  # longer ones go through a loop
-LENGTHS = [63, 64, 65, 128, 500, SEVERAL + 64 + 5]
+LENGTHS = [64, 65, 128, 500, SEVERAL + 64 + 5]
 
 
 @contextlib.contextmanager
@@ -82,10 +82,12 @@ def wide(problem):
     return bl.mlp(problem, hidden_units=[128])
 
 
-@pytest.mark.parametrize("replicates", [1, 2])
-@pytest.mark.parametrize(("batch_size", "longest"), [(500, 500), (32, 50), (1, 50), ("wide", 200)])
+@pytest.mark.parametrize(
+    ("batch_size", "replicates", "longest"),
+    [(500, 1, 500), (500, 2, 500), (32, 2, 50), (1, 1, 50), ("wide", 2, 200)],
+)
 def test_no_product_in_a_program_sums_more_than_64_terms(
-    tutorial, batch_size, longest, replicates, monkeypatch
+    tutorial, batch_size, replicates, longest, monkeypatch
 ):
     problem, settings = tutorial, {"batch_size": batch_size, "replicates": replicates}
     if batch_size == "wide":
@@ -122,8 +124,10 @@ def value_and_gradients(a, b, **flips):
     return product, gradients, outer.gradient(slope, [a, b])
 
 
-@pytest.mark.parametrize("stack", [(), (2, 3)])
-@pytest.mark.parametrize("length", LENGTHS)
+@pytest.mark.parametrize(
+    ("length", "stack"),
+    [*((length, ()) for length in LENGTHS), (65, (2, 3)), (LENGTHS[-1], (2, 3))],
+)
 def test_products_and_their_derivatives_are_the_plain_ones(length, stack):
     a, b = drawn((*stack, 3, length), (*stack, length, 2))
     a, b = a / length, b / length  # so that sine is of small numbers
@@ -133,12 +137,13 @@ def test_products_and_their_derivatives_are_the_plain_ones(length, stack):
         def function(a, b, flips=(flip_a, flip_b)):
             return value_and_gradients(a, b, transpose_a=flips[0], transpose_b=flips[1])
 
-        cut = computed(function, *pair)
+        concrete = traced(function, *pair)
+        cut = [part.numpy() for part in tf.nest.flatten(concrete(*map(tf.constant, pair)))]
         np.testing.assert_allclose(cut[0], a @ b, rtol=1e-12, atol=1e-12)
         for ours, theirs in zip(cut, computed(function, *pair, around=plain), strict=True):
             assert ours.shape == theirs.shape
             np.testing.assert_allclose(ours, theirs, rtol=1e-12, atol=1e-12 / length)
-        found = sums(traced(function, *map(tf.constant, pair)))
+        found = sums(concrete)
         assert (len(found), max(found)) == (len(found), min(length, LONGEST_SUM))
 
 
@@ -274,11 +279,10 @@ LARGE = """
     x, y = generator.normal(size=(400, 784)), generator.integers(0, 10, 400)
     problem = bl.from_arrays(x[:300], y[:300], x[300:], y[300:])
     build = functools.partial(bl.mlp, hidden_units=(128,))
-    for size in (32, 300):
-        for replicates in (1, 2):
-            history = bl.fit(build, problem, batch_size=size, epochs=2, replicates=replicates)
-            values = np.stack([history[name] for name in ("loss", "val_loss", "train_loss")])
-            print(size, replicates, hashlib.sha256(values.tobytes()).hexdigest())
+    for size, replicates in (32, 1), (300, 2):
+        history = bl.fit(build, problem, batch_size=size, epochs=2, replicates=replicates)
+        values = np.stack([history[name] for name in ("loss", "val_loss", "train_loss")])
+        print(size, replicates, hashlib.sha256(values.tobytes()).hexdigest())
 """
 
 
@@ -300,5 +304,5 @@ def with_threads(how, *counts):
 
 def test_losses_do_not_depend_on_the_threads_that_share_a_product():
     one, sixteen = with_threads("cut", 1, 16)
-    assert len(one) == 4
+    assert len(one) == 2
     assert one == sixteen

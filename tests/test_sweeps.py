@@ -38,7 +38,6 @@ def study(small):
         momentum=[0.0, 0.9],
         hidden_units=[(5,), (3, 4)],
         epochs=3,
-        replicates=3,
         seed=4,
     )
 
@@ -48,14 +47,14 @@ def test_a_grid_is_a_dataset_with_its_dimensions_in_front(study):
     assert isinstance(study, xr.Dataset)
     for name in METRICS:
         assert study[name].dims == (*grid, "replicate", "epoch")
-        assert study[name].shape == (2, 2, 2, 2, 3, 3)
+        assert study[name].shape == (2, 2, 2, 2, 1, 3)
         assert np.isfinite(study[name]).all()
     assert study["batch_size"].to_numpy().tolist() == [7, 60]
     assert study["learning_rate"].to_numpy().tolist() == [0.1, 0.01]
     assert study["momentum"].to_numpy().tolist() == [0.0, 0.9]
     assert study["hidden_units"].to_numpy().tolist() == ["(5,)", "(3, 4)"]
-    assert study["replicate"].to_numpy().tolist() == [0, 1, 2]
-    assert study["seed"].to_numpy().tolist() == [4, 5, 6]
+    assert study["replicate"].to_numpy().tolist() == [0]
+    assert study["seed"].to_numpy().tolist() == [4]
     assert study["epoch"].to_numpy().tolist() == [1, 2, 3]
     for name in ("compile_seconds", "training_seconds"):
         assert study[name].dims == grid
@@ -72,7 +71,7 @@ def test_what_depends_on_a_setting_lies_along_it_and_what_does_not_is_an_attribu
     assert study["n_parameters"].to_numpy().tolist() == [33, 40]
     assert study["optimizer_settings"].dims == ("learning_rate", "momentum")
     assert study.attrs["optimizer"] == "SGD"
-    assert (study.attrs["epochs"], study.attrs["replicates"], study.attrs["seed"]) == (3, 3, 4)
+    assert (study.attrs["epochs"], study.attrs["replicates"], study.attrs["seed"]) == (3, 1, 4)
     assert study.attrs["held"] == "epochs"
     assert not {"batch_size", "learning_rate", "momentum", "training_seconds"} & set(study.attrs)
 
@@ -86,7 +85,6 @@ def test_each_cell_is_what_fit_returns(small, study):
             batch_size=batch_size,
             epochs=3,
             optimizer=optimizers.SGD(rate, momentum=momentum),
-            replicates=3,
             seed=4,
         )
         cell = study.sel(
@@ -96,7 +94,7 @@ def test_each_cell_is_what_fit_returns(small, study):
         assert cell["updates_per_epoch"] == history.attrs["updates_per_epoch"]
         assert cell["optimizer_settings"] == history.attrs["optimizer_settings"]
     finals = study["val_loss"].isel(epoch=-1).stack(cell=study["val_loss"].dims[:-2])
-    assert len(np.unique(finals)) == 16 * 3
+    assert len(np.unique(finals)) == 16
 
 
 def test_named_optimizers_problems_models_and_losses(small, other):
@@ -116,22 +114,20 @@ def test_named_optimizers_problems_models_and_losses(small, other):
         given = {"optimizer": None, "problem": small, "build": bl.mlp, "loss": None}
         given |= {name: named[name] for name in varied}
         build, problem = given.pop("build"), given.pop("problem")
-        study = bl.sweep(build, problem, batch_size=16, epochs=2, replicates=2, **given)
+        study = bl.sweep(build, problem, batch_size=16, epochs=2, **given)
         dims = [{"loss": "loss_function"}.get(name, name) for name in varied]
         assert study["val_loss"].dims == (*dims, "replicate", "epoch")
         for labels in itertools.product(*(named[name] for name in varied)):
             chosen = {"optimizer": None, "problem": small, "build": bl.mlp, "loss": None}
             chosen |= {n: named[n][label] for n, label in zip(varied, labels, strict=True)}
             build, problem = chosen.pop("build"), chosen.pop("problem")
-            history = bl.fit(build, problem, batch_size=16, epochs=2, replicates=2, **chosen)
+            history = bl.fit(build, problem, batch_size=16, epochs=2, **chosen)
             assert_same_bits(study.sel(dict(zip(dims, labels, strict=True))), history)
-    assert len(np.unique(study["val_loss"].isel(epoch=-1))) == 8
+    assert len(np.unique(study["val_loss"].isel(epoch=-1))) == 4
 
 
 def test_problems_with_other_numbers_of_samples(small, other):
-    study = bl.sweep(
-        bl.mlp, {"sixty": small, "forty": other}, batch_size=[8, 40], epochs=2, replicates=2
-    )
+    study = bl.sweep(bl.mlp, {"sixty": small, "forty": other}, batch_size=[8, 40], epochs=2)
     assert study["n_train"].dims == ("problem",)
     assert study["n_train"].to_numpy().tolist() == [60, 40]
     assert study["update"].dims == ("batch_size", "problem", "epoch")
@@ -155,9 +151,9 @@ def test_rules_for_the_learning_rate(small):
 def test_schedules_are_optimizers_by_name(small):
     decay = optimizers.schedules.ExponentialDecay(0.05, 4, 0.5)
     given = {"constant": optimizers.SGD(0.05), "decay": optimizers.SGD(decay)}
-    study = bl.sweep(bl.mlp, small, batch_size=20, optimizer=given, epochs=2, replicates=2)
+    study = bl.sweep(bl.mlp, small, batch_size=20, optimizer=given, epochs=2)
     for name, optimizer in given.items():
-        history = bl.fit(bl.mlp, small, batch_size=20, optimizer=optimizer, epochs=2, replicates=2)
+        history = bl.fit(bl.mlp, small, batch_size=20, optimizer=optimizer, epochs=2)
         assert_same_bits(study.sel(optimizer=name), history)
         assert not optimizer.built
     assert study["learning_rate"].dims == ("optimizer",)

@@ -1,4 +1,4 @@
-"""The engine against its oracle, keras.Model.fit, to 1e-9 in every one of 20 epochs."""
+"""The engine against its oracle, keras.Model.fit, to 1e-9 in every one of ten epochs."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from conftest import KERAS_METRICS, keras_history
 import batchlab as bl
 from batchlab._tensorflow import keras
 
-EPOCHS = 20
+EPOCHS = 10
 optimizers, layers = keras.optimizers, keras.layers
 
 
@@ -64,7 +64,7 @@ def without_decay_of_biases():
             id="exponential decay",
         ),
         pytest.param(
-            lambda: optimizers.Adam(optimizers.schedules.CosineDecay(0.01, 200, warmup_steps=20)),
+            lambda: optimizers.Adam(optimizers.schedules.CosineDecay(0.01, 100, warmup_steps=20)),
             id="cosine decay",
         ),
     ],
