@@ -77,8 +77,8 @@ from .rate_figures import plot_rates as plot_rates
 from .rate_search import record_places as record_places
 from .readers.problem_sources import problem_from as problem_from
 from .recommending import Recommendation as Recommendation
-from .recommending import final_run as final_run
 from .recommending import recommend as recommend
+from .recommending import scores_on_test as scores_on_test
 from .records import seconds_per_replicate as seconds_per_replicate
 from .repeatability import growth_rates as growth_rates
 from .repeatability import spread_by_cause as spread_by_cause

@@ -107,12 +107,12 @@ def _headline(study: xr.Dataset, told: pd.DataFrame) -> str:
     ]
     return (
         f"{first}\nBatch size {least} reaches {target} in {spent}: {', '.join(others)}; means of "
-        f"{about['replicates']} replicates."
+        f"{study.sizes['replicate']} replicates."
     )
 
 
 def _comparison(told: pd.DataFrame) -> str:
-    if len(told) == 1:
+    if len(told) == 1 or all_as_good(told):
         return ""
     good, more = told[told["found"] == "as good"], told[told["found"] == "more"]
     sentences = []
@@ -133,7 +133,9 @@ def _critical(study: xr.Dataset) -> str:
     if times.sizes["batch_size"] < 3:
         return "Critical batch size: not known; it takes three batch sizes that arrive."
     fitted, low, high = critical_batch_size(times).loc["b_noise"]
-    largest = int(times["batch_size"].max())
+    smallest, largest = (int(end) for end in (times["batch_size"].min(), times["batch_size"].max()))
+    if fitted < smallest:
+        return f"Critical batch size: below {smallest}. Twice the batch saves hardly any updates."
     if not fitted < largest:
         return (
             f"Critical batch size: above {largest}. Up to there twice the batch about halves the "
@@ -149,6 +151,8 @@ def _critical(study: xr.Dataset) -> str:
 def _rates(study: xr.Dataset, told: pd.DataFrame) -> str:
     rates = told["learning_rate"]
     best = ", ".join(f"{rate:.2g} at {size}" for size, rate in rates.items())
+    if len(rates) > 1 and rates.nunique() == 1:
+        return f"Learning rate: best {rates.iloc[0]:.2g} at all of them."
     text = f"Learning rate: best {best}."
     times = complete(study)
     bend = math.inf
@@ -159,7 +163,7 @@ def _rates(study: xr.Dataset, told: pd.DataFrame) -> str:
         some = rates[chosen]
         if len(some) >= 2 and (name == "below" or math.isfinite(bend)):
             power = np.polyfit(np.log(some.index), np.log(some), 1)[0]
-            powers.append(f"to the power {power:.2f} {name}")
+            powers.append(f"to the power {power + 0:.2f} {name}".replace("-0.00", "0.00"))
     if powers:
         where = " the critical batch size" if math.isfinite(bend) else " the largest"
         text += (
@@ -174,10 +178,14 @@ def _memory(study: xr.Dataset, told: pd.DataFrame) -> str:
     needed = float(study["memory"].sel(batch_size=least))
     if math.isnan(needed):
         return "Memory: not estimated, since the model does not show its layers."
-    free = study.attrs["memory_free"]
+    free, largest = study.attrs["memory_free"], study.attrs["largest_batch"]
+    all_of_them = largest >= study.attrs["n_train"]
+    fits = (
+        "the full batch fits" if all_of_them else f"the largest batch that fits is {largest:,.0f}"
+    )
     return (
         f"Memory: an update with batch size {least} takes about {_bytes(needed)} of "
-        f"{_bytes(free)}; the largest batch that fits is {study.attrs['largest_batch']:,.0f}."
+        f"{_bytes(free)}; {fits}."
     )
 
 
@@ -214,4 +222,4 @@ def _bytes(count: float) -> str:
     for unit, size in (("GB", 1e9), ("MB", 1e6)):
         if count >= size:
             return f"{count / size:.3g} {unit}"
-    return f"{count / 1e3:.3g} kB"
+    return f"{count / 1e3:.3g} kB" if count >= 1e3 else f"{count:.0f} bytes"

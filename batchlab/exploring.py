@@ -10,7 +10,7 @@ import pandas as pd
 import xarray as xr
 
 from batchlab.pilot import Pilot
-from batchlab.rate_search import Runs
+from batchlab.rate_search import Bench, Runs
 from batchlab.stopwatch import OutOfTime, Stopwatch
 
 COARSE_STEP = 4
@@ -22,6 +22,8 @@ POWER_BELOW, POWER_ABOVE = 1.0, 0.5
 RESERVE = 1.5
 GIVES_UP = 8
 FIRST_SLOWEST = 2
+# Rates lower than the best that are tried if not all replicates arrive.
+STEPS_DOWN = 3
 # A batch size that costs more than this multiple of the best is of no more interest.
 MATTERS = 1.6
 
@@ -94,6 +96,36 @@ class Exploration:
                 ranked.append((cost, middle))
         return [middle for _, middle in sorted(ranked)]
 
+    def repeat(self, seed: int, watch: Stopwatch) -> None:
+        """Measure all batch sizes with other replicates, and add these if all are in time.
+
+        Parameters
+        ----------
+        seed : int
+            Of the first of them.
+        watch : Stopwatch
+
+        Raises
+        ------
+        OutOfTime
+            If they are not; nothing is added then.
+        """
+        bench = self.measuring.bench
+        again = Bench(bench.build, bench.problem, bench.settings | {"seed": seed}, watch)
+        measuring = replace(self.measuring, bench=again)
+        added = {}
+        for size, one in self.found.items():
+            place = int(
+                np.abs(np.log(self.choosing.rates) - np.log(float(one["learning_rate"]))).argmin()
+            )
+            enough = math.ceil(RESERVE * float(one["update"].max().fillna(0))) or 1
+            more = measuring.measured(size, place, enough, enlarge=True)
+            rest = one[["learning_rate", "at_edge", "tuning_updates"]]
+            both = xr.concat([one.drop_vars(list(rest)), more], "replicate")
+            replicates = np.arange(both.sizes["replicate"])
+            added[size] = both.assign_coords(replicate=replicates).assign(rest)
+        self.found |= added
+
     def times(self) -> xr.Dataset:
         """Return what was found along batch sizes, as `updates_to_target` returns it."""
         rates = self.choosing.rates
@@ -108,7 +140,13 @@ class Exploration:
         )
         place, means, slowest = choosing.best(size, place, math.ceil(RESERVE * slowest))
         enough = math.ceil(RESERVE * slowest) or most
-        one = measuring.measured(size, place, enough, enlarge=slowest > 0)
+        lowest = max(place - STEPS_DOWN, 0)
+        while True:
+            one = measuring.measured(size, place, enough, enlarge=slowest > 0)
+            # The fastest rate is often the last before some replicates go astray.
+            if one["update"].notnull().all() or place == lowest or not slowest:
+                break
+            place -= 1
         rates = self.choosing.rates
         return one.assign(
             tuning_updates=("rate", means),

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from batchlab._checks import positive_number, shown, whole_number
-from batchlab._tensorflow import keras
+from batchlab._tensorflow import floatx, keras
 from batchlab.data import Problem, check_problem
 from batchlab.memory_graph import activation_bytes, bytes_a_sample, variable_bytes
 from batchlab.optimizers import default_optimizer
@@ -189,8 +189,10 @@ def _needs(build: Build, problem: Problem, optimizer: object) -> _Needs:
     check_problem(problem)
     optimizer = optimizer_or_default(optimizer)
     model, _, _ = initial_variables(build, problem, [0], show_progress=False)
-    copy = type(optimizer).from_config(optimizer.get_config())
-    copy.build(model.trainable_variables)
+    # Its own variables, such as the rate, are in the type of the run.
+    with floatx(model.trainable_variables[0].dtype):
+        copy = type(optimizer).from_config(optimizer.get_config())
+        copy.build(model.trainable_variables)
     kept, gradients = activation_bytes(model)
     return _Needs(
         {

@@ -2,10 +2,12 @@
 
 import dataclasses
 import math
+import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 import psutil
 import xarray as xr
@@ -17,8 +19,9 @@ from batchlab.batch_sizes import checked_batch_size
 from batchlab.critical import complete, critical_batch_size
 from batchlab.data import Problem, check_problem
 from batchlab.exploring import Exploration, coarse_sizes, outwards, powers_below
+from batchlab.intervals import Interval, over_replicates
 from batchlab.memory import memory_needed
-from batchlab.metrics import metric_names
+from batchlab.metrics import metric_names, score_of
 from batchlab.optimizers import default_optimizer, settings_of
 from batchlab.pilot import look
 from batchlab.progress import progress_bar
@@ -37,10 +40,12 @@ RATES_BELOW, RATES_ABOVE = 12, 18
 START = 32
 # Large data need not be measured whole at every record.
 MEASURED = 2048
-SHARE_OF_PILOT, SHARE_OF_COARSE, SHARE_OF_FINE = 0.35, 0.6, 0.75
+SHARE_OF_PILOT, SHARE_OF_COARSE, SHARE_OF_FINE = 0.35, 0.6, 0.7
 RESOLUTION = 0.03
 FEW = 64  # to see that a run has not diverged
+SHARE_OF_REPEATS = 0.5
 ROUNDS = 5
+BLOCKS = 4
 
 
 class Recommendation(NamedTuple):
@@ -114,6 +119,7 @@ def recommend(
         own rate to 512 times it.
     replicates, tuning_replicates : int
         To measure with, at least 2, and to choose the rates with. They are trained eight at a time.
+        As often as there is time, up to three times, as many others are measured besides.
     most_updates : int
         Where a run gives up.
     memory : float or None
@@ -168,7 +174,7 @@ def recommend(
         check_target(target, metric, task=problem.task)
     count = whole_number("replicates", replicates, minimum=2)
     tuning = whole_number("tuning_replicates", tuning_replicates, minimum=1)
-    seed = whole_number("seed", seed, minimum=0, maximum=LARGEST_SEED + 1 - count - tuning)
+    seed = whole_number("seed", seed, minimum=0, maximum=LARGEST_SEED + 1 - BLOCKS * count - tuning)
     most = whole_number("most_updates", most_updates, minimum=1)
     rates = _rates(learning_rate, optimizer)
     sizes = _sizes(batch_size, problem.n_train)
@@ -234,7 +240,8 @@ def recommend(
         known.explore(sizes, watch.part(SHARE_OF_COARSE if fine else SHARE_OF_FINE), bar.update)
         if fine:
             _refine(known, watch.part(SHARE_OF_FINE), bar.update, cost)
-    return _told(_study(known, needed, cost, about), watch, known.left_out)
+        _repeat(known, watch.part(SHARE_OF_REPEATS), count, seed + tuning + count)
+    return _told(_study(known, needed, cost, about, watch), watch, known.left_out)
 
 
 class _Cost:
@@ -250,6 +257,7 @@ class _Cost:
     def __init__(self, budget: str, timed: Callable | None):
         self._budget, self._timed = budget, timed
         self._roughly: dict[int, float] = {}
+        self._pace = 0.0  # seconds to time one batch size in one round
 
     def roughly(self, times: xr.Dataset) -> pd.Series:
         """Return the mean cost of the batch sizes at which all replicates reached the target."""
@@ -258,17 +266,22 @@ class _Cost:
         costs = pd.Series(spent.to_numpy(), index=sizes)
         return costs * self._seconds(sizes) if self._timed else costs
 
-    def added_to(self, study: xr.Dataset) -> xr.Dataset:
+    def added_to(self, study: xr.Dataset, watch: Stopwatch) -> xr.Dataset:
         """Return a study with the seconds, if it is these that count."""
         if not self._timed:
             return study
-        rounds = self._timed(study["batch_size"].to_numpy().tolist(), ROUNDS)
+        sizes = study["batch_size"].to_numpy().tolist()
+        self._seconds(sizes)
+        in_time = int(max(watch.left, 0) / (self._pace * len(sizes)))
+        rounds = self._timed(sizes, min(max(in_time, 2), ROUNDS))
         study = study.assign(update_seconds=(("round", "batch_size"), rounds))
         return study.assign(second=study["update"] * study["update_seconds"].mean("round"))
 
     def _seconds(self, sizes: list[int]) -> list[float]:
         if new := [size for size in sizes if size not in self._roughly]:
+            begin = time.perf_counter()
             self._roughly |= dict(zip(new, self._timed(new, 2).mean(axis=0), strict=True))
+            self._pace = (time.perf_counter() - begin) / (3 * len(new))  # one goes to warm up
         return [self._roughly[size] for size in sizes]
 
 
@@ -287,12 +300,263 @@ def _refine(known: Exploration, watch: Stopwatch, bar: Callable[[], None], cost:
         known.explore(more, watch, bar)
 
 
+def _repeat(known: Exploration, watch: Stopwatch, replicates: int, seed: int) -> None:
+    """Measure everything again with other seeds, as often as there is time and need."""
+    if len(known.found) < 2:
+        return
+    for block in range(BLOCKS - 1):
+        try:
+            known.repeat(seed + block * replicates, watch)
+        except OutOfTime:
+            return
+
+
 def _study(
-    known: Exploration, needed: Callable[[int], float], cost: _Cost, about: dict
+    known: Exploration,
+    needed: Callable[[int], float],
+    cost: _Cost,
+    about: dict,
+    watch: Stopwatch,
 ) -> xr.Dataset:
     if not known.found:
         return xr.Dataset(attrs=about)
-    study = cost.added_to(known.times())
+    study = cost.added_to(known.times(), watch)
+    memory = [needed(size) for size in study["batch_size"].to_numpy().tolist()]
+    return study.assign(memory=("batch_size", memory)).assign_attrs(about)
+
+
+def _told(study: xr.Dataset, watch: Stopwatch, left_out: list[int]) -> Recommendation:
+    about = study.attrs | {"left_out": sorted(left_out), "spent": watch.spent}
+    # An empty list is no attribute of a netCDF file.
+    study.attrs = {
+        name: value for name, value in about.items() if not isinstance(value, list) or value
+    }
+    return Recommendation(study, verdict(study))
+
+
+def _watched(problem: Problem) -> Problem:
+    """Return the problem with no more held-out samples than a record need measure."""
+    if problem.n_validation <= MEASURED:
+        return problem
+    return dataclasses.replace(
+        problem,
+        x_validation=problem.x_validation[:MEASURED],
+        y_validation=problem.y_validation[:MEASURED],
+    )
+
+
+def _rates(given: object, optimizer: object) -> list[float]:
+    if given is not None:
+        return sorted_values("learning_rate", given, partial(positive_number, "learning_rate"))
+    own = settings_of(optimizer)[1]["learning_rate"]
+    if not isinstance(own, float):
+        raise TypeError(
+            "optimizer: expected one with a constant learning rate, or rates to choose from in "
+            f"learning_rate, received the schedule {shown(own)}."
+        )
+    return [own * 2 ** (power / 2) for power in range(-RATES_BELOW, RATES_ABOVE + 1)]
+
+
+def _sizes(given: object, n_train: int) -> list[int]:
+    """Return the batch sizes in the order in which they are tried."""
+    if given is None:
+        powers = powers_below(n_train)
+        return coarse_sizes(n_train, min(powers, key=lambda size: abs(size - START)))
+    sizes = sorted_values("batch_size", given, partial(checked_batch_size, n_train=n_train))
+    return outwards(sizes, START)
+
+
+def _memory_by_size(
+    build: Build, problem: Problem, optimizer: keras.optimizers.Optimizer | None
+) -> Callable[[int], float]:
+    """Return the function batch size -> bytes; NaN if the model does not show its layers."""
+    try:
+        one, two = memory_needed(build, problem, batch_size=[1, 2], optimizer=optimizer)["total"]
+    except ValueError:
+        return lambda size: math.nan
+    return lambda size: float(one + (size - 1) * (two - one))
+
+
+def _largest(needed: Callable[[int], float], memory: float) -> float:
+    """Return the largest batch size that fits, see `batchlab.largest_batch`; NaN if not known."""
+    one, two = needed(1), needed(2)
+    return float((memory - one) // (two - one) + 1)
+
+
+def _that_fit(
+    sizes: list[int], needed: Callable[[int], float], memory: float
+) -> tuple[list[int], list[int]]:
+    """Return the batch sizes that fit into memory, and those that do not.
+
+    Raises
+    ------
+    ValueError
+        If none does.
+    """
+    too_large = [size for size in sizes if needed(size) > memory]
+    fit = [size for size in sizes if size not in too_large]
+    if not fit:
+        raise ValueError(
+            f"memory: expected at least the {needed(min(sizes)):.0f} bytes of an update with batch "
+            f"size {min(sizes)}, received {memory:.0f}."
+        )
+    return fit, sorted(too_large)
+
+
+def scores_on_test(
+    build: Build,
+    problem: Problem,
+    study: xr.Dataset,
+    *,
+    batch_size: int | None = None,
+    optimizer: keras.optimizers.Optimizer | None = None,
+    loss: keras.losses.Loss | None = None,
+    device: str | None = None,
+) -> pd.DataFrame:
+    """Return what the measured replicates score on the test samples where they were stopped.
+
+    That is at the update at which each first reached the target; nothing was chosen by the test
+    samples before. To look at them again and again would be to choose by them.
+
+    Parameters
+    ----------
+    build, problem, optimizer, loss, device
+        As given to `recommend`.
+    study : xarray.Dataset
+        What it returned.
+    batch_size : int or None
+        One of those in it that reach the target; None is the one with the least cost.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Rows "test accuracy" (of a regression "test mean absolute error") and "test loss"; columns
+        `mean`, `low` and `high`, its 95 % interval, and `replicates`.
+
+    Raises
+    ------
+    ValueError
+        If no batch size, or not the one given, brought all replicates to the target.
+    """
+    table = weigh(study)
+    arrived = table.index[table["found"] != "not reached"]
+    if batch_size is None:
+        batch_size = next(iter(table.index[table["found"] == "least"]), None)
+    if batch_size not in arrived:
+        raise ValueError(
+            "batch_size: expected one at which all replicates reach the target"
+            f"{''.join(f', {size}' for size in arrived)}, received {shown(batch_size)}."
+        )
+    own_class, config = settings_of(optimizer)
+    config = {**config, "learning_rate": float(table.loc[batch_size, "learning_rate"])}
+    config.pop("excluded_from_weight_decay", None)
+    stopped = study["update"].sel(batch_size=batch_size, drop=True).astype(int)
+    history = fit(
+        build,
+        dataclasses.replace(problem, x_validation=None, y_validation=None),
+        batch_size=int(batch_size),
+        updates=int(stopped.max()),
+        records=np.unique(stopped).tolist(),
+        optimizer=own_class.from_config(config),
+        loss=loss,
+        replicates=stopped.size,
+        seed=int(study["seed"][0]),
+        keep_weights="none",
+        device=device,
+        train_samples=1,
+        progress=False,
+    )
+    score = score_of(history)
+    found = history[[f"val_{score}", "val_loss"]].sel(update=stopped.drop_vars("seed"))
+    rows = {
+        f"test {name.removeprefix('val_').replace('_', ' ')}": over_replicates(values)
+        for name, values in found.drop_vars(["seed", "update", "epoch", "sample"]).items()
+    }
+    return pd.DataFrame(
+        {
+            name: {**{end: one[end].item() for end in Interval._fields}, "replicates": stopped.size}
+            for name, one in rows.items()
+        }
+    ).T.astype({"replicates": int})
+
+
+class _Cost:
+    """What is to be least.
+
+    Parameters
+    ----------
+    budget : {"second", "update", "sample"}
+    timed : callable or None
+        From `update_clock`, if it is seconds.
+    """
+
+    def __init__(self, budget: str, timed: Callable | None):
+        self._budget, self._timed = budget, timed
+        self._roughly: dict[int, float] = {}
+        self._pace = 0.0  # seconds to time one batch size in one round
+
+    def roughly(self, times: xr.Dataset) -> pd.Series:
+        """Return the mean cost of the batch sizes at which all replicates reached the target."""
+        sizes = times["batch_size"].to_numpy().tolist()
+        spent = times["sample" if self._budget == "sample" else "update"].mean("replicate")
+        costs = pd.Series(spent.to_numpy(), index=sizes)
+        return costs * self._seconds(sizes) if self._timed else costs
+
+    def added_to(self, study: xr.Dataset, watch: Stopwatch) -> xr.Dataset:
+        """Return a study with the seconds, if it is these that count."""
+        if not self._timed:
+            return study
+        sizes = study["batch_size"].to_numpy().tolist()
+        self._seconds(sizes)
+        in_time = int(max(watch.left, 0) / (self._pace * len(sizes)))
+        rounds = self._timed(sizes, min(max(in_time, 2), ROUNDS))
+        study = study.assign(update_seconds=(("round", "batch_size"), rounds))
+        return study.assign(second=study["update"] * study["update_seconds"].mean("round"))
+
+    def _seconds(self, sizes: list[int]) -> list[float]:
+        if new := [size for size in sizes if size not in self._roughly]:
+            begin = time.perf_counter()
+            self._roughly |= dict(zip(new, self._timed(new, 2).mean(axis=0), strict=True))
+            self._pace = (time.perf_counter() - begin) / (3 * len(new))  # one goes to warm up
+        return [self._roughly[size] for size in sizes]
+
+
+def _refine(known: Exploration, watch: Stopwatch, bar: Callable[[], None], cost: _Cost) -> None:
+    """Measure batch sizes between those known, where it matters, as long as there are any."""
+    tried_again = False
+    while known.found and watch.left > 0:
+        times = complete(known.times())
+        costs = cost.roughly(times)
+        b_noise = critical_batch_size(times).loc["b_noise", "fitted"]
+        more = known.between(costs, also=float(b_noise)) if len(costs) else []
+        if not tried_again:
+            more, tried_again = known.again(costs)[:1] + more, True
+        if not more:
+            return
+        known.explore(more, watch, bar)
+
+
+def _repeat(known: Exploration, watch: Stopwatch, replicates: int, seed: int) -> None:
+    """Measure everything again with other seeds, as often as there is time and need."""
+    if len(known.found) < 2:
+        return
+    for block in range(BLOCKS - 1):
+        try:
+            known.repeat(seed + block * replicates, watch)
+        except OutOfTime:
+            return
+
+
+def _study(
+    known: Exploration,
+    needed: Callable[[int], float],
+    cost: _Cost,
+    about: dict,
+    watch: Stopwatch,
+) -> xr.Dataset:
+    if not known.found:
+        return xr.Dataset(attrs=about)
+    study = cost.added_to(known.times(), watch)
     memory = [needed(size) for size in study["batch_size"].to_numpy().tolist()]
     return study.assign(memory=("batch_size", memory)).assign_attrs(about)
 

@@ -22,7 +22,7 @@ TARGET = CURVATURES.sum() / 20
 SIZES = [1, 4, 16, 64, 256]
 
 
-def problem(seed, *, empty_to_full=1, n_train=4096, n_validation=1024):
+def problem(seed, *, empty_to_full=1, n_train=16_384, n_validation=1024):
     """Return a planted problem; without noise at all if `empty_to_full` is zero."""
     generator = np.random.default_rng(seed)
     parts = [_whitened(generator, count, empty_to_full) for count in (n_train, n_validation)]
@@ -43,10 +43,14 @@ def problem(seed, *, empty_to_full=1, n_train=4096, n_validation=1024):
     )
 
 
-def without_noise(seed, *, n_train=1024):
-    """Return a problem on which every sample has the same gradient: no batch beats another."""
-    x = np.random.default_rng(seed).choice([-1.0, 1.0], size=(n_train + 256, 1))
-    y = 1e-3 * x[:, 0]
+def without_difference(seed, *, n_train=1024, n_validation=256):
+    """Return a problem on which all samples have nearly the same gradient: no batch beats another.
+
+    A feature of one size, plus or minus one, and hardly any noise in the target.
+    """
+    generator = np.random.default_rng(seed)
+    x = generator.choice([-1.0, 1.0], size=(n_train + n_validation, 1))
+    y = 1e-3 * x[:, 0] + 1e-2 * generator.normal(size=len(x))
     return bl.from_arrays(
         x[:n_train],
         y[:n_train],

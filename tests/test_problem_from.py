@@ -21,8 +21,8 @@ from sklearn.datasets import (
 from sklearn.utils import Bunch
 
 import batchlab as bl
-from batchlab import free_memory
 from batchlab._tensorflow import tf
+from batchlab.readers import free_memory
 from batchlab.readers.splitting import split_rows
 
 PARTS = ("train", "validation", "test")
