@@ -76,9 +76,9 @@ from .problem_figures import plot_across_problems as plot_across_problems
 from .rate_figures import plot_rates as plot_rates
 from .rate_search import record_places as record_places
 from .readers.problem_sources import problem_from as problem_from
+from .recommendation_figures import plot_recommendation as plot_recommendation
 from .recommending import Recommendation as Recommendation
 from .recommending import recommend as recommend
-from .recommending import scores_on_test as scores_on_test
 from .records import seconds_per_replicate as seconds_per_replicate
 from .repeatability import growth_rates as growth_rates
 from .repeatability import spread_by_cause as spread_by_cause
@@ -100,6 +100,7 @@ from .schedules import decaying_rate as decaying_rate
 from .schedules import growing_batch as growing_batch
 from .separability import linearly_separable as linearly_separable
 from .shuffling import shuffle_orders as shuffle_orders
+from .stopped_scores import scores_on_test as scores_on_test
 from .sweep_figures import plot_against as plot_against
 from .sweep_figures import plot_time_to_target as plot_time_to_target
 from .sweeps import sweep as sweep

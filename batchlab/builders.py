@@ -7,20 +7,23 @@ import inspect
 import operator
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 
 from batchlab import memory_models, models
 from batchlab._checks import shown
 from batchlab._tensorflow import keras
+from batchlab.choices import keywords
 from batchlab.data import Problem
+from batchlab.places import placed
 from batchlab.values import did_you_mean
 
 _OWN = {"convnet": memory_models, "mlp": models}
 _OF_FILE = "_batchlab_file_"  # begins the name of a module that is made of a file
 
 
-def build_from(path: str) -> Callable[[Problem], keras.Model]:
+def build_from(path: str, *, dtype: str | None = None) -> Callable[[Problem], keras.Model]:
     """Return the function that builds a model, by its name.
 
     A file or module runs when it is imported, so name only those that you trust. A file is read
@@ -32,6 +35,8 @@ def build_from(path: str) -> Callable[[Problem], keras.Model]:
     path : str
         "path/to/file.py:function", relative to the working directory; "package.module:function";
         or one of batchlab's own, "mlp" and "convnet".
+    dtype : str or None
+        Handed to the function, if that takes one of this name: type of weights and arithmetic.
 
     Returns
     -------
@@ -72,7 +77,8 @@ def build_from(path: str) -> Callable[[Problem], keras.Model]:
             f"build: expected a function of {where}, received {shown(function)}, which is not "
             f"there{did_you_mean(function, _functions(module))}."
         ) from None
-    return _checked(found, path)
+    build = _checked(found, path)
+    return partial(build, dtype=dtype) if dtype and "dtype" in keywords(build) else build
 
 
 def name_of(build: object) -> str:
@@ -94,7 +100,7 @@ def name_of(build: object) -> str:
 
 
 def _of_file(where: str) -> ModuleType:
-    file = Path(where).expanduser().resolve()
+    file = placed(where).resolve()
     if not file.is_file():
         raise ValueError(f"build: expected a file that is there, received {shown(where)}.")
     name = _OF_FILE + hashlib.sha256(str(file).encode()).hexdigest()[:16]

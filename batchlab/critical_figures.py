@@ -86,8 +86,8 @@ def plot_critical(
         found = over_replicates(values[budget].transpose("batch_size", "replicate"))
         whole = counts == times.sizes["replicate"]
         _draw_perfect(ax, sizes, found["mean"].to_numpy(), whole, flat=budget == "sample")
-        _draw_fit(ax, fit, sizes, per_update[budget])
-        _draw_points(ax, sizes, found, counts, times.sizes["replicate"])
+        draw_fit(ax, fit, sizes, per_update[budget])
+        draw_points(ax, sizes, found, counts, times.sizes["replicate"])
         scale(ax, sizes, "batch_size")
         if counts.any():
             heights = (
@@ -133,7 +133,7 @@ def _draw_perfect(
         ax.plot(sizes, mean[first] * shrinking, label="perfect scaling", **style)
 
 
-def _draw_fit(ax: Axes, fit: pd.DataFrame, sizes: np.ndarray, cost: np.ndarray) -> None:
+def draw_fit(ax: Axes, fit: pd.DataFrame, sizes: np.ndarray, cost: np.ndarray) -> None:
     """Draw the fitted curve, and where its b_noise lies."""
     fitted, low, high = fit.loc["b_noise", ["fitted", "low", "high"]]
     if np.isnan(fitted):
@@ -158,7 +158,7 @@ def _draw_fit(ax: Axes, fit: pd.DataFrame, sizes: np.ndarray, cost: np.ndarray) 
         ax.plot([], [], color=COLORS[2], linestyle="-.", label=f"b_noise {fitted:.3g}: not drawn")
 
 
-def _draw_points(
+def draw_points(
     ax: Axes, sizes: np.ndarray, found: xr.Dataset, counts: np.ndarray, replicates: int
 ) -> None:
     """Draw means with intervals: filled where all replicates arrived, hollow where some did."""

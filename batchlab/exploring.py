@@ -2,7 +2,8 @@
 
 import itertools
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -20,7 +21,7 @@ FINE_STEP = 3
 POWER_BELOW, POWER_ABOVE = 1.0, 0.5
 # Of updates, beyond what is expected: for seeds that were not seen, and where a run gives up.
 RESERVE = 1.5
-GIVES_UP = 8
+GIVES_UP = 6
 FIRST_SLOWEST = 2
 # Rates lower than the best that are tried if not all replicates arrive.
 STEPS_DOWN = 3
@@ -42,6 +43,8 @@ class Exploration:
         `tuning_updates`.
     left_out : list of int
         Batch sizes for which there was no time.
+    chosen : dict of int to tuple
+        By batch size, what `Runs.best` returned: there may be time to measure later.
     """
 
     choosing: Runs
@@ -49,30 +52,43 @@ class Exploration:
     pilot: Pilot
     found: dict[int, xr.Dataset] = field(default_factory=dict)
     left_out: list[int] = field(default_factory=list)
+    chosen: dict[int, tuple] = field(default_factory=dict)
 
-    def explore(self, sizes: Iterable[int], watch: Stopwatch, bar: Callable[[], None]) -> None:
+    def explore(self, sizes: Sequence[int], watch: Stopwatch, bar: Callable[[], None]) -> None:
         """Measure batch sizes in the order given, as far as there is time.
 
         Parameters
         ----------
-        sizes : iterable of int
+        sizes : sequence of int
         watch : Stopwatch
         bar : callable
             Called after each.
         """
-        for size in sizes:
-            self.choosing.bench.watch = self.measuring.bench.watch = watch
-            try:
-                self.found[size] = self._at(size)
-            except OutOfTime:
-                self.left_out.append(size)
-            bar()
+        self.choosing.bench.watch = self.measuring.bench.watch = watch
+        pool = ThreadPoolExecutor(1)
+        try:
+            for place, size in enumerate(sizes):
+                try:
+                    # The next one is compiled while this one is trained.
+                    for near in sizes[place : place + 2]:
+                        watch.check(near, 0)
+                        self.choosing.bench.prepare(near, pool)
+                except OutOfTime:
+                    pass  # perhaps there is time for this one alone
+                try:
+                    self.found[size] = self._at(size)
+                except OutOfTime:
+                    self.left_out.append(size)
+                bar()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
 
     def again(self, costs: pd.Series) -> list[int]:
-        """Return the batch sizes for which there was no time, those beside the least cost first."""
-        waiting = outwards(self.left_out, costs.idxmin() if len(costs) else self.pilot.batch_size)
-        self.left_out = []
-        return waiting
+        """Take the batch size nearest to the least cost from those for which there was no time."""
+        middle = costs.idxmin() if len(costs) else self.pilot.batch_size
+        nearest = outwards(self.left_out, middle)[:1]
+        self.left_out = [size for size in self.left_out if size not in nearest]
+        return nearest
 
     def between(self, costs: pd.Series, *, also: float = math.nan) -> list[int]:
         """Return batch sizes between those known, where costs are lowest first.
@@ -133,13 +149,15 @@ class Exploration:
         return xr.concat(several, "batch_size", combine_attrs="drop").assign_coords(rate=rates)
 
     def _at(self, size: int) -> xr.Dataset:
-        place, slowest = self._expected(size)
-        most = min(self.choosing.most_updates, math.ceil(GIVES_UP * slowest))
-        choosing, measuring = (
-            replace(runs, most_updates=most) for runs in (self.choosing, self.measuring)
-        )
-        place, means, slowest = choosing.best(size, place, math.ceil(RESERVE * slowest))
-        enough = math.ceil(RESERVE * slowest) or most
+        if size not in self.chosen:
+            place, slowest = self._expected(size)
+            most = min(self.choosing.most_updates, math.ceil(GIVES_UP * slowest))
+            choosing = replace(self.choosing, most_updates=most)
+            self.chosen[size] = choosing.best(size, place, math.ceil(RESERVE * slowest))
+        place, means, slowest = self.chosen[size]
+        enough = math.ceil(RESERVE * slowest) or self.pilot.updates
+        most = min(self.measuring.most_updates, 2 * enough)
+        measuring = replace(self.measuring, most_updates=most)
         lowest = max(place - STEPS_DOWN, 0)
         while True:
             one = measuring.measured(size, place, enough, enlarge=slowest > 0)

@@ -19,6 +19,7 @@ import psutil
 from . import manifest, provenance
 from .batch import Run
 from .catalogue import temporary_prefix
+from .places import CALLED_FROM
 
 # Seconds in which a kernel that is told to end does so.
 _PATIENCE = 20
@@ -65,6 +66,7 @@ def execute_all(
 
 def _environment(device: str | None) -> dict[str, str]:
     environment = dict(os.environ)
+    environment.setdefault(CALLED_FROM, os.getcwd())
     if device is not None:
         environment[provenance.DEVICE] = device
     if device == "cpu":

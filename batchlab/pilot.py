@@ -13,7 +13,11 @@ from batchlab.stopwatch import OutOfTime
 
 # Of the way from the start to the best that is found, what may be left at the target. All of it
 # would be reached by few replicates, and long after the batch size had stopped to matter.
-LEFT_AT_TARGET = 0.05
+LEFT_AT_TARGET = 0.1
+# And beyond what the worst of the replicates reaches, since the others are not known yet.
+LEFT_TO_THE_WORST = 0.05
+# Longer training is of no use if it brings no more than this.
+HARDLY_ANY = 0.05
 FIRST_UPDATES = 64
 LONGER = 4
 RATES_APART = 4
@@ -31,7 +35,8 @@ class Pilot:
     start, best : float
         The metric after one update, and the best mean over the replicates.
     target : float
-        LEFT_AT_TARGET of the way short of the best, NaN if there was no way; or the one given.
+        LEFT_AT_TARGET of the way short of the best, or so much more that all replicates reach it;
+        NaN if there was no way; or the one given.
     place : int
         Of the best rate.
     updates : int
@@ -84,7 +89,8 @@ def look(
         If there was time for nothing.
     """
     places = list(range(0, len(rates), RATES_APART))
-    updates, curves, best, finished = min(FIRST_UPDATES, most_updates), {}, np.inf, False
+    updates, best, finished = min(FIRST_UPDATES, most_updates), np.inf, False
+    curves, worst = {}, {}
     start = np.nan
     sign = -1 if is_accuracy(metric) else 1
     try:
@@ -97,10 +103,11 @@ def look(
                     records=record_places(updates, RESOLUTION),
                 )
                 curves[place] = (sign * _mean_curve(history, metric)).fillna(np.inf)
+                worst[place] = float((sign * history[metric]).min("update").max())
                 if np.isnan(start):
                     start = float(curves[place][0])
             before, best = best, min(float(curve.min()) for curve in curves.values())
-            finished = before - best < LEFT_AT_TARGET * (start - best) or updates == most_updates
+            finished = before - best < HARDLY_ANY * (start - best) or updates == most_updates
             if target is not None:
                 finished = best <= sign * target or updates == most_updates
             places = sorted(curves, key=lambda place: float(curves[place].min()))[:RATES_KEPT]
@@ -111,7 +118,11 @@ def look(
     place = min(curves, key=lambda place: float(curves[place].min()))
     best = float(curves[place].min())
     if target is None:
-        target = sign * (best + LEFT_AT_TARGET * (start - best)) if best < start else np.nan
+        left = max(
+            LEFT_AT_TARGET * (start - best),
+            worst[place] - best + LEFT_TO_THE_WORST * (start - best),
+        )
+        target = sign * (best + left) if best + left < start else np.nan
     there = curves[place].where(curves[place] <= sign * target, drop=True)
     reached = int(there["update"][0]) if there.size else 0
     return Pilot(size, sign * start, sign * best, float(target), place, reached, finished)

@@ -1,5 +1,6 @@
 """What the results of a notebook depend on: its parameters, the code, the environment."""
 
+import contextlib
 import hashlib
 import math
 import os
@@ -72,16 +73,32 @@ def made_of(
     -------
     dict
         Of values that JSON knows: ``parameters`` (those that differ from the defaults),
-        ``notebook`` and ``library`` (digests), ``versions`` and ``device``.
+        ``notebook`` and ``library`` (digests), ``versions`` and ``device``; ``files`` (digests by
+        parameter) where one names a file.
     """
     found = changed(notebook, parameters)
+    files = _digests_of_files(found)
     return {
+        **({"files": files} if files else {}),
         "parameters": {name: for_json(found[name]) for name in sorted(found)},
         "notebook": notebook.digest,
         "library": library_digest(),
         "versions": versions(),
         "device": device or os.environ.get(DEVICE) or None,
     }
+
+
+def _digests_of_files(parameters: Mapping[str, object]) -> dict[str, str]:
+    """Return digests of the files that parameters name, perhaps with ":function" behind."""
+    found = {}
+    for name, value in sorted(parameters.items()):
+        named = [value, value.rpartition(":")[0]] if isinstance(value, str) else []
+        for path in named:
+            with contextlib.suppress(OSError, ValueError):
+                if os.path.isfile(path):
+                    with open(path, "rb") as file:
+                        found[name] = hashlib.file_digest(file, "sha256").hexdigest()
+    return found
 
 
 def for_json(value: object) -> object:

@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Iterator
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -82,6 +83,18 @@ class Bench:
     watch: Stopwatch | None = None
     _starts: SharedStarts = field(default_factory=SharedStarts)
     _trainings: dict[int, Training] = field(default_factory=dict)
+    _ahead: dict[int, Future] = field(default_factory=dict)
+
+    def prepare(self, size: int, pool: Executor) -> None:
+        """Trace what a batch size needs, and have it compiled while something else goes on."""
+        if size not in self._trainings and size not in self._ahead:
+            (cell,) = grid_of(
+                self.build, self.problem, **self.settings, batch_size=size, updates=1
+            ).cells
+            training = cell.training()
+            training.trace()
+            self._trainings[size] = training
+            self._ahead[size] = pool.submit(training.compile)
 
     def histories(self, **settings: object) -> Iterator[xr.Dataset]:
         """Yield what `batchlab.fit` returns for each cell of the settings that stay and these.
@@ -101,6 +114,9 @@ class Bench:
                 self._trainings[size] = cell.training()
                 self._trainings[size].trace()
                 self._trainings[size].compile()
+            elif ahead := self._ahead.pop(size, None):
+                # It may have been given up before it began.
+                self._trainings[size].compile() if ahead.cancelled() else ahead.result()
             training = self._trainings[size].again(cell.run, rate)
             starts = self._starts.of(cell, training)
             ready = time.perf_counter()

@@ -14,7 +14,8 @@ def run_report(*histories: xr.Dataset) -> str:
     Parameters
     ----------
     *histories : xarray.Dataset
-        From `batchlab.fit` or `batchlab.sweep`, at least one, all of this process.
+        From `batchlab.fit`, `batchlab.sweep` or `batchlab.recommend`, at least one, all of this
+        process.
 
     Returns
     -------
@@ -34,6 +35,11 @@ def run_report(*histories: xr.Dataset) -> str:
         f"device: {made_with['device']}, {made_with['threads']} threads, {made_with['dtype']}",
     ]
     for history in histories:
+        if "spent" in history.attrs:
+            spent, given = history.attrs["spent"], history.attrs["seconds"]
+            count = history.sizes.get("batch_size", 0)
+            lines.append(f"recommend: {count} batch sizes in {spent:.1f} of {given:g} seconds")
+            continue
         grid = grid_dimensions(history)
         alone = f"batch size {batch_size_in_words(history)}"
         name = f"sweep over {' and '.join(grid)}" if grid else alone

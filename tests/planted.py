@@ -77,20 +77,26 @@ def true_critical_batch_size(*, empty_to_full, samples=20_000):
     """Return b_noise of the simulated updates to the target, at the best rates.
 
     About `samples` of each batch size's first update, of all replicates together: where batches are
-    large the replicates are alike, and few will do.
+    large the replicates are alike, and few will do. A fifth of them say where about the best rate
+    lies. Five times as many samples, and four times as many replicates at most, gave 11.89 and
+    39.01 where these give 11.88 and 39.30.
     """
     generator = np.random.default_rng(1)
     updates = []
     for size in SIZES:
         replicates = int(np.clip(samples // size, 50, 1000))
+        few = max(replicates // 5, 20)
+
+        def mean(rate, count, size=size):
+            return _simulated(generator, size, rate, empty_to_full, count).mean()
+
         # From a rate that is sure to be too small upwards, until it gets worse.
-        rate = 0.3 / (1 + 16 * empty_to_full / size)
-        best, worse = np.inf, 0
-        while worse < 3:
-            mean = _simulated(generator, size, rate, empty_to_full, replicates).mean()
-            best, worse = min(best, mean), 0 if mean <= best else worse + 1
-            rate *= 2**0.125
-        updates.append(best)
+        rates = 0.6 / (1 + 16 * empty_to_full / size) * 2 ** (np.arange(40) / 4)
+        coarse = [mean(rates[place], few) for place in range(3)]
+        while coarse[-1] <= 1.1 * min(coarse):
+            coarse.append(mean(rates[len(coarse)], few))
+        best = rates[np.argmin(coarse)]
+        updates.append(min(mean(best * 2 ** (step / 8), replicates) for step in (-1, 0, 1)))
     study = xr.Dataset(
         {"update": (("batch_size", "replicate"), np.array(updates)[:, None])},
         coords={"batch_size": SIZES},
@@ -105,9 +111,10 @@ def _whitened(generator, count, empty_to_full):
 
 
 def _drawn(generator, count, empty_to_full):
-    x = generator.normal(size=(count, len(CURVATURES)))
+    x = np.zeros((count, len(CURVATURES)))
     full = generator.random(count) < 1 / empty_to_full
-    return x * np.sqrt(empty_to_full) * full[:, None]
+    x[full] = np.sqrt(empty_to_full) * generator.normal(size=(full.sum(), len(CURVATURES)))
+    return x
 
 
 def _simulated(generator, size, rate, empty_to_full, replicates):

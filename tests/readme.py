@@ -42,6 +42,12 @@ def accuracy_row(name, row):
     return dict(zip(columns, map(float, re.findall(r"<td>(.*?)</td>", cells)), strict=False))
 
 
+def verdict():
+    """Return what notebook 12 printed as its verdict, as a quotation."""
+    (output,) = outputs("12-your-data", "print(verdict)")
+    return "\n".join(f"> {line}  " for line in output.text.strip().splitlines()) + "\n"
+
+
 def results():
     """Return the README's table of results."""
     lines = [
@@ -66,7 +72,11 @@ def ledger():
 
 def with_results(text):
     """Return the README's text with what is between its marks replaced."""
-    for name, written in (("results", results()), ("ledger", ledger())):
+    for name, written in (
+        ("results", results()),
+        ("ledger", ledger()),
+        ("verdict", verdict()),
+    ):
         begin, end = (mark.format(name) for mark in WRITTEN)
         before, _, rest = text.partition(begin)
         _, _, after = rest.partition(end)

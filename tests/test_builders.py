@@ -141,3 +141,19 @@ def test_what_is_no_name_of_a_function_is_refused_in_one_sentence(folder, path, 
     said = str(caught.value)
     assert said.startswith("build: expected ")
     assert "\n" not in said
+
+
+def test_a_type_is_handed_to_a_function_that_takes_one(tmp_path):
+    assert bl.build_from("mlp", dtype="float32")(bl.blobs()).weights[0].dtype == "float32"
+    own = tmp_path / "own.py"
+    own.write_text("import batchlab as bl\n\n\ndef build(problem):\n    return bl.mlp(problem)\n")
+    model = bl.build_from(f"{own}:build", dtype="float32")(bl.blobs())
+    assert model.weights[0].dtype == "float64"
+
+
+def test_a_file_is_found_where_the_command_was_called(tmp_path, monkeypatch):
+    (tmp_path / "own_model.py").write_text("import batchlab as bl\n\nbuild = bl.mlp\n")
+    with pytest.raises(ValueError, match="build: expected a file that is there"):
+        bl.build_from("own_model.py:build")
+    monkeypatch.setenv("BATCHLAB_CALLED_FROM", str(tmp_path))
+    assert bl.build_from("own_model.py:build")(bl.blobs()).count_params() == 303

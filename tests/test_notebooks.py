@@ -58,6 +58,8 @@ OVERRIDES = {
     "members": [1],
     "claims": [9, 45],
     "store": "",
+    "seconds": 8.0,
+    "split_seed": 3,
 }
 
 

@@ -544,7 +544,7 @@ def test_wrong_files(tmp_path, name):
 
 
 def test_a_file_that_is_not_there(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"found none at '.*absent\.csv'"):
+    with pytest.raises(FileNotFoundError, match=r"found no file at '.*absent\.csv'"):
         bl.problem_from(tmp_path / "absent.csv", "y")
     with pytest.raises(IsADirectoryError, match="received the folder"):
         bl.problem_from(tmp_path, "y")
@@ -670,3 +670,18 @@ def test_a_dataset_holds_its_own_target():
     data = tf.data.Dataset.from_tensor_slices((np.ones((9, 2)), np.arange(9)))
     with pytest.raises(TypeError, match=r"None with a tf.data.Dataset"):
         bl.problem_from(data, "y")
+
+
+def test_a_data_set_of_scikit_learn_goes_by_its_name():
+    problem = bl.problem_from("breast_cancer")
+    assert (problem.name, problem.n_classes) == ("breast cancer", 2)
+    with pytest.raises(TypeError, match="target: expected None with scikit-learn's data set"):
+        bl.problem_from("wine", "alcohol")
+    with pytest.raises(FileNotFoundError, match="one of scikit-learn's data sets such as"):
+        bl.problem_from("wines")
+
+
+def test_a_file_is_found_where_the_command_was_called(tmp_path, monkeypatch):
+    pd.DataFrame({"x": range(40), "y": [0, 1] * 20}).to_csv(tmp_path / "called.csv", index=False)
+    monkeypatch.setenv("BATCHLAB_CALLED_FROM", str(tmp_path))
+    assert bl.problem_from("called.csv", "y").n_classes == 2

@@ -61,7 +61,7 @@ def test_the_examples_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     text = readme.README.read_text(encoding="utf-8")
     code = "\n".join(re.findall(r"```python\n(.*?)```", text, re.S))
-    for given, short in (("epochs=200", "epochs=3"), ("epoch=[200]", "epoch=[3]")):
+    for given, short in (("epochs=200", "epochs=3"), ("epoch=[200]", "epoch=[3]"), ("=30)", "=20)")):
         code = code.replace(given, short)
     names = {}
     exec(code, names)
@@ -69,6 +69,7 @@ def test_the_examples_run(tmp_path, monkeypatch):
     assert isinstance(names["model"], bl.keras.Model)
     assert names["study"].sizes["batch_size"] == 4
     assert len(list((tmp_path / "sweeps").iterdir())) == 5  # a file a panel, and what was counted
+    assert names["scores"].index.tolist() == ["test accuracy", "test loss"]
     assert names["needed"].loc[64, "total"] < 8e9 and names["largest"] > 64
     assert names["ledger"]["verdict"].tolist() == ["reproduced", "contradicted"]
     assert names["split"].index.tolist() == ["weights", "order", "both"]

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from batchlab._checks import shown
+from batchlab.places import placed
 from batchlab.readers.column_names import checked_names
 from batchlab.readers.free_memory import check_fits
 
@@ -65,11 +66,14 @@ def read_table(data: str | os.PathLike[str], target: object, drop: object) -> pd
         If it is of another kind, damaged, without rows or without these columns, or would not fit
         into free memory.
     """
-    path = Path(data).expanduser()
+    path = placed(data)
     if os.path.isdir(path):
         raise IsADirectoryError(f"data: expected a file, received the folder {shown(str(path))}.")
     if not os.path.isfile(path):  # false, too, of what is too long for a name
-        raise FileNotFoundError(f"data: expected a file, found none at {shown(str(path))}.")
+        raise FileNotFoundError(
+            "data: expected a file, or the name of one of scikit-learn's data sets such as "
+            f"'digits', found no file at {shown(str(path))}."
+        )
     reader: Callable[[Path, object, object], pd.DataFrame]
     if _CSV.search(path.name):
         reader = _read_text

@@ -37,7 +37,7 @@ def problem_from(
 
     Parameters
     ----------
-    data : array-like, DataFrame, path, Bunch or tf.data.Dataset
+    data : array-like, DataFrame, path, Bunch, tf.data.Dataset or str
         - An array of shape (n_samples, ...), with `target` another.
         - A pandas DataFrame, with `target` the name of a column.
         - The path of a file, .csv, .tsv or .txt (or these with .gz) or .parquet, with `target` the
@@ -45,6 +45,8 @@ def problem_from(
           is refused.
         - What scikit-learn's `load_wine` and its like return.
         - A tf.data.Dataset of pairs (x, y), batched or not, which is read into memory.
+        - The name of one of scikit-learn's data sets: "breast_cancer", "diabetes", "digits",
+          "iris", "linnerud" or "wine".
     target : array-like, str or list of str, optional
         Labels or numbers, shape (n_samples,) or (n_samples, n_targets), or the columns that hold
         them. None where `data` holds its own.

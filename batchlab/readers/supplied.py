@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 from scipy.sparse import issparse
+from sklearn import datasets
 from sklearn.utils import Bunch
 
 from batchlab._checks import shown
@@ -22,6 +23,14 @@ from batchlab.readers.files import is_path, read_table, stem
 from batchlab.readers.labels import from_one_hot
 from batchlab.readers.streams import is_stream, read_pairs
 
+BUNDLED = {
+    "breast_cancer": datasets.load_breast_cancer,
+    "diabetes": datasets.load_diabetes,
+    "digits": datasets.load_digits,
+    "iris": datasets.load_iris,
+    "linnerud": datasets.load_linnerud,
+    "wine": datasets.load_wine,
+}
 _COUNTER = "Unnamed: 0"  # what pandas calls the row numbers that it has written to a file itself
 _EXPECTED = (
     "arrays, a pandas DataFrame, the path of a CSV or Parquet file, a scikit-learn Bunch or a "
@@ -57,6 +66,9 @@ def supplied(data: object, target: object, drop: object) -> Supplied:
     ------
     OSError, TypeError, ValueError
     """
+    if isinstance(data, str) and data in BUNDLED:
+        _check_none(target, f"scikit-learn's data set {data!r}")
+        return _bunch(BUNDLED[data](), None, drop)._replace(name=data.replace("_", " "))
     if is_path(data):
         return _columns_of(read_table(data, target, drop), target, (), stem(data))
     if isinstance(data, pd.DataFrame):
