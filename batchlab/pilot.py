@@ -40,7 +40,7 @@ class Pilot:
     place : int
         Of the best rate.
     updates : int
-        At which the mean reached the target at that rate.
+        At which the mean reached the target at that rate, or the last if it did not.
     finished : bool
         Whether longer training had stopped to improve the best.
     """
@@ -88,7 +88,8 @@ def look(
     OutOfTime
         If there was time for nothing.
     """
-    places = list(range(0, len(rates), RATES_APART))
+    # Of a few rates all are tried.
+    places = list(range(0, len(rates), min(RATES_APART, max(len(rates) // RATES_APART, 1))))
     updates, best, finished = min(FIRST_UPDATES, most_updates), np.inf, False
     curves, worst = {}, {}
     start = np.nan
@@ -124,7 +125,7 @@ def look(
         )
         target = sign * (best + left) if best + left < start else np.nan
     there = curves[place].where(curves[place] <= sign * target, drop=True)
-    reached = int(there["update"][0]) if there.size else 0
+    reached = int(there["update"][0] if there.size else curves[place]["update"][-1])
     return Pilot(size, sign * start, sign * best, float(target), place, reached, finished)
 
 

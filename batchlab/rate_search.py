@@ -17,10 +17,14 @@ from batchlab.metrics import is_accuracy
 from batchlab.prepared import Training
 from batchlab.replicas import Build
 from batchlab.running import SharedStarts
+from batchlab.settings import Settings
 from batchlab.stopwatch import Stopwatch
 from batchlab.targets import time_to_target
 
 PATIENCE = 2.0
+# Forwards, and twice as much backwards; an update on fewer samples takes as long as on these.
+PASSES_OF_AN_UPDATE = 3
+SAMPLES_OF_AN_UPDATE = 8
 
 
 def record_places(updates: int, resolution: float) -> list[int]:
@@ -106,9 +110,9 @@ class Bench:
         """
         for cell in grid_of(self.build, self.problem, **self.settings, **settings).cells:
             size, rate = cell.run.batch_sizes.of(0), cell.optimizer[1]["learning_rate"]
-            updates = cell.run.budget.updates * cell.run.replicates
+            work = self._work(cell.run)
             if self.watch:
-                self.watch.check(size, updates)
+                self.watch.check(size, work)
             begin = time.perf_counter()
             if new := size not in self._trainings:
                 self._trainings[size] = cell.training()
@@ -124,8 +128,15 @@ class Bench:
             if self.watch:
                 done = time.perf_counter()
                 compiling = ready - begin if new else 0.0
-                self.watch.learn(size, updates, compiling=compiling, training=done - ready)
+                self.watch.learn(size, work, compiling=compiling, training=done - ready)
             yield history
+
+    def _work(self, run: Settings) -> float:
+        """Return how many samples pass through the model, forwards or backwards."""
+        size = max(run.batch_sizes.of(0), SAMPLES_OF_AN_UPDATE)
+        updates = PASSES_OF_AN_UPDATE * size * run.budget.updates
+        records = (len(self.problem.held_out.x) + run.train_samples) * len(run.budget.records)
+        return (updates + records) * run.replicates
 
 
 @dataclass(frozen=True)

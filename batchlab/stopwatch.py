@@ -9,7 +9,7 @@ class OutOfTime(Exception):
 
 
 class Stopwatch:
-    """Counts down, learns what compiling and updates take, and refuses what will not fit.
+    """Counts down, learns what compiling and training take, and refuses what will not fit.
 
     Parameters
     ----------
@@ -23,12 +23,12 @@ class Stopwatch:
         self._clock, self._begin = clock, clock()
         self._end = self._begin + seconds
         self._compiling: list[float] = []
-        self._updates: dict[int, float] = {}
+        self._paces: dict[int, float] = {}
 
     def part(self, share: float) -> "Stopwatch":
         """Return another for a share of what is left, which learns together with this one."""
         other = Stopwatch(share * max(self.left, 0), clock=self._clock)
-        other._compiling, other._updates = self._compiling, self._updates
+        other._compiling, other._paces = self._compiling, self._paces
         return other
 
     @property
@@ -41,33 +41,34 @@ class Stopwatch:
         """Seconds of the budget that are left, or below zero."""
         return self._end - self._clock()
 
-    def check(self, batch_size: int, updates: int) -> None:
+    def check(self, batch_size: int, work: float) -> None:
         """Refuse a training that is expected to end after the budget.
 
-        What an update takes is expected to be as at the nearest batch size that was timed, and at
-        a larger one in proportion more; a batch size that was not has to be compiled. Before
-        anything was timed, nothing is refused but what comes after the end.
+        Its work is expected to go as fast as at the nearest batch size that was timed; a batch size
+        that was not has to be compiled. Before anything was timed, nothing is refused but what
+        comes after the end.
 
         Parameters
         ----------
-        batch_size, updates : int
-            Updates of all replicates together.
+        batch_size : int
+        work : float
+            In samples that pass through the model, or another unit; always the same.
 
         Raises
         ------
         OutOfTime
         """
         expected = 0.0
-        if self._updates:
-            nearest = min(self._updates, key=lambda size: max(size / batch_size, batch_size / size))
-            expected = updates * self._updates[nearest] * max(batch_size / nearest, 1)
-        if batch_size not in self._updates:
+        if self._paces:
+            nearest = min(self._paces, key=lambda size: max(size / batch_size, batch_size / size))
+            expected = work * self._paces[nearest]
+        if batch_size not in self._paces:
             expected += max(self._compiling, default=0.0)
         if expected > self.left:
             raise OutOfTime
 
-    def learn(self, batch_size: int, updates: int, *, compiling: float, training: float) -> None:
+    def learn(self, batch_size: int, work: float, *, compiling: float, training: float) -> None:
         """Take note of what a training took, in seconds."""
         if compiling:
             self._compiling.append(compiling)
-        self._updates[batch_size] = training / updates
+        self._paces[batch_size] = training / work

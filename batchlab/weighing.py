@@ -53,8 +53,8 @@ def weigh(study: xr.Dataset, *, budget: str | None = None) -> pd.DataFrame:
     Notes
     -----
     Ratios are those of geometric means over paired replicates. Their intervals, by Student's t,
-    hold for all batch sizes at once with 95 % (Bonferroni). With seconds they count in how much
-    the timing of updates differed between rounds.
+    hold with 95 % for all pairs of batch sizes at once (Bonferroni), since any may come out as the
+    least. With seconds they count in how much the timing of updates differed between rounds.
 
     References
     ----------
@@ -101,7 +101,8 @@ def _reach(differences: np.ndarray, timing: np.ndarray) -> np.ndarray:
     if replicates < 2:
         return np.where((differences == 0).all(axis=1), 0, np.inf)
     variance = differences.var(axis=1, ddof=1) / replicates + timing
-    quantile = stats.t.ppf(1 - (1 - CONFIDENCE) / 2 / (count - 1), replicates - 1)
+    pairs = count * (count - 1) / 2
+    quantile = stats.t.ppf(1 - (1 - CONFIDENCE) / 2 / pairs, replicates - 1)
     return quantile * np.sqrt(variance)
 
 

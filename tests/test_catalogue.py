@@ -131,6 +131,21 @@ def test_what_is_given_as_the_default_is_not_another_result(tmp_path):
     assert {"python", "tensorflow", "keras", "numpy", "papermill"} <= plain["versions"].keys()
 
 
+def test_another_content_of_a_file_that_a_parameter_names_is_another_result(tmp_path):
+    notebook = read(write(tmp_path / "01-x.ipynb", parameters="data = ''\nbuild = ''"))
+    table, own = tmp_path / "table.csv", tmp_path / "own.py"
+    given = {"data": str(table), "build": f"{own}:build"}
+    assert "files" not in made_of(notebook, given, None)
+    found = []
+    for text in ("a", "b", "a"):
+        table.write_text(text)
+        own.write_text("x")
+        found.append(made_of(notebook, given, None))
+    assert found[0] == found[2] != found[1]
+    own.write_text("y")
+    assert made_of(notebook, given, None) != found[2]
+
+
 def test_every_package_that_the_library_requires_is_noted():
     import tomllib
 

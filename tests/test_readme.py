@@ -61,7 +61,11 @@ def test_the_examples_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     text = readme.README.read_text(encoding="utf-8")
     code = "\n".join(re.findall(r"```python\n(.*?)```", text, re.S))
-    for given, short in (("epochs=200", "epochs=3"), ("epoch=[200]", "epoch=[3]"), ("=30)", "=20)")):
+    for given, short in (
+        ("epochs=200", "epochs=3"),
+        ("epoch=[200]", "epoch=[3]"),
+        ("=30)", "=20)"),
+    ):
         code = code.replace(given, short)
     names = {}
     exec(code, names)
