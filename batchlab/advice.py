@@ -62,6 +62,8 @@ def _nothing_measured(study: xr.Dataset) -> str:
     if math.isnan(about["target"]):
         if not about["finished"]:
             return f"{small} training had not lowered {about['metric']} by then."
+        if not math.isfinite(about["start"]):
+            return "Nothing to compare: training diverged at every learning rate tried."
         return (
             f"Nothing to compare: at no learning rate tried did training improve {about['metric']} "
             f"from where it starts, {about['start']:.3g}, at batch size {about['batch_size']}."
@@ -84,10 +86,8 @@ def _headline(study: xr.Dataset, told: pd.DataFrame) -> str:
     if about["budget"] == "second":
         spent += f" of {CLOCKS[about['clock']]} on this machine"
     if len(told) == 1:
-        first = (
-            f"The budget is too small to tell: only batch size {least} was brought to the target, "
-            f"{target}, in time."
-        )
+        small = "The budget is too small to tell" if "left_out" in about else "Nothing to compare"
+        first = f"{small}: only batch size {least} was brought to the target, {target}."
     elif not all_as_good(told):
         first = f"Use batch size {least}, with learning rate {row['learning_rate']:.3g}."
     elif told["ratio_high"].max() <= TELLABLE:
@@ -161,7 +161,7 @@ def _rates(study: xr.Dataset, told: pd.DataFrame) -> str:
     powers = []
     for name, chosen in (("below", rates.index <= 2 * bend), ("above", rates.index >= bend / 2)):
         some = rates[chosen]
-        if len(some) >= 2 and (name == "below" or math.isfinite(bend)):
+        if len(some) >= 3 and (name == "below" or math.isfinite(bend)):
             power = np.polyfit(np.log(some.index), np.log(some), 1)[0]
             powers.append(f"to the power {power + 0:.2f} {name}".replace("-0.00", "0.00"))
     if powers:

@@ -135,7 +135,7 @@ class Exploration:
                 np.abs(np.log(self.choosing.rates) - np.log(float(one["learning_rate"]))).argmin()
             )
             enough = math.ceil(RESERVE * float(one["update"].max().fillna(0))) or 1
-            more = measuring.measured(size, place, enough, enlarge=True)
+            more = _dated(measuring.measured(size, place, enough, enlarge=True), size)
             rest = one[["learning_rate", "at_edge", "tuning_updates"]]
             both = xr.concat([one.drop_vars(list(rest)), more], "replicate")
             replicates = np.arange(both.sizes["replicate"])
@@ -160,7 +160,7 @@ class Exploration:
         measuring = replace(self.measuring, most_updates=most)
         lowest = max(place - STEPS_DOWN, 0)
         while True:
-            one = measuring.measured(size, place, enough, enlarge=slowest > 0)
+            one = _dated(measuring.measured(size, place, enough, enlarge=slowest > 0), size)
             # The fastest rate is often the last before some replicates go astray.
             if one["update"].notnull().all() or place == lowest or not slowest:
                 break
@@ -197,6 +197,22 @@ class Exploration:
             power = math.log(rate / other_rate) / math.log(nearest / beyond[0])
         expected = math.log(rate) + min(max(power, 0), 1) * math.log(size / nearest)
         return int(np.abs(rates - expected).argmin()), slowest * max(nearest / size, 1)
+
+
+def _dated(one: xr.Dataset, size: int) -> xr.Dataset:
+    """Return when the target was reached as halfway between the record there and the one before.
+
+    Records lie ever further apart, so that the record alone would be later than the arrival by a
+    share of the updates, and more so at small batch sizes, which take many.
+    """
+    early = (one["gap"] - 1) / 2
+    samples_per_epoch = one["sample"] / one["epoch"]
+    return one.assign(
+        stopped=one["update"],
+        update=one["update"] - early,
+        sample=one["sample"] - early * size,
+        epoch=one["epoch"] - early * size / samples_per_epoch,
+    )
 
 
 def coarse_sizes(n_train: int, start: int) -> list[int]:

@@ -39,7 +39,7 @@ from batchlab.update_clocks import CLOCKS, update_clock
 from batchlab.weighing import COSTS
 
 SHARE_OF_PILOT, SHARE_OF_COARSE, SHARE_OF_CLOCK = 0.35, 0.6, 0.12
-RESOLUTION = 0.05
+RESOLUTION = 0.02
 FEW = 64  # to see that a run has not diverged
 BLOCKS = 4
 DESCRIBED = ("device", "threads", "dtype", "n_parameters", "optimizer", "loss_function")
@@ -74,7 +74,7 @@ def recommend(
     optimizer: keras.optimizers.Optimizer | None = None,
     loss: keras.losses.Loss | None = None,
     replicates: int = 16,
-    tuning_replicates: int = 8,
+    tuning_replicates: int = 16,
     most_updates: int = 20_000,
     memory: float | None = None,
     seed: int = 0,
@@ -130,8 +130,9 @@ def recommend(
     -------
     study : xarray.Dataset
         Variables of dimensions (batch_size, replicate): `update`, `sample`, `epoch` and, if that is
-        the budget, `second` at which the target was first reached, NaN for a replicate that did
-        not. Of dimension batch_size: `learning_rate`, `at_edge` (it is the lowest or highest),
+        the budget, `second` at which the target was first reached, halfway between the record
+        there, which is `stopped`, and the one before; NaN for a replicate that did not. Of
+        dimension batch_size: `learning_rate`, `at_edge` (it is the lowest or highest),
         `memory` (bytes, NaN where they cannot be estimated). `tuning_updates` (batch_size, rate),
         as in `updates_to_target`; `update_seconds` (round, batch_size). The attributes hold the
         target, the settings, what was left out, and the seconds. `weigh` compares the batch sizes.

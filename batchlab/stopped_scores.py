@@ -29,7 +29,7 @@ def scores_on_test(
 ) -> pd.DataFrame:
     """Return what the measured replicates score on the test samples where they were stopped.
 
-    That is at the update at which each first reached the target; nothing was chosen by the test
+    That is at the record at which each had first reached the target; nothing was chosen by the test
     samples before. To look at them again and again would be to choose by them.
 
     Parameters
@@ -64,7 +64,7 @@ def scores_on_test(
     own_class, config = settings_of(optimizer)
     config = {**config, "learning_rate": float(table.loc[batch_size, "learning_rate"])}
     config.pop("excluded_from_weight_decay", None)
-    stopped = study["update"].sel(batch_size=batch_size, drop=True).astype(int)
+    stopped = study["stopped"].sel(batch_size=batch_size, drop=True).astype(int)
     history = fit(
         build,
         dataclasses.replace(problem, x_validation=None, y_validation=None),

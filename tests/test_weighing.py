@@ -77,19 +77,11 @@ def test_ratios_and_simultaneous_intervals_are_those_computed_by_hand():
     assert table.index.tolist() == [1, 4, 16, 64]
     differences = np.log(updates / updates[1])
     middle = differences.mean(axis=1)
-    # Three comparisons: Bonferroni's each fail in one case of 60, at either end in one of 120.
-    at_least = stats.t.ppf(1 - 1 / 120, 15) * stats.sem(differences, axis=1)
+    # Six pairs: Bonferroni's each fail in one case of 120, at either end in one of 240.
+    reach = stats.t.ppf(1 - 1 / 240, 15) * stats.sem(differences, axis=1)
     np.testing.assert_allclose(table["ratio"], np.exp(middle))
-    others = [0, 2, 3]
-    assert (table["ratio_low"] <= np.exp(middle - at_least) * (1 + 1e-12)).all()
-    assert (table["ratio_high"] >= np.exp(middle + at_least) / (1 + 1e-12)).all()
-    # All have the same confidence, and are symmetric for the logarithms.
-    reach = np.log(table["ratio_high"]) - middle
-    np.testing.assert_allclose(middle - np.log(table["ratio_low"]), reach)
-    quantiles = reach.iloc[others] / stats.sem(differences[others], axis=1)
-    np.testing.assert_allclose(quantiles, quantiles.iloc[0])
-    all_pairs = stats.t.ppf(1 - 0.05 / 2 / 6, 15)
-    assert stats.t.ppf(1 - 1 / 120, 15) * (1 - 1e-9) <= quantiles.iloc[0] <= all_pairs * (1 + 1e-9)
+    np.testing.assert_allclose(table["ratio_low"], np.exp(middle - reach))
+    np.testing.assert_allclose(table["ratio_high"], np.exp(middle + reach))
     assert (table.loc[4, ["ratio", "ratio_low", "ratio_high"]] == 1).all()
     assert table["found"].tolist() == ["more", "least", "more", "as good"]
 
@@ -185,7 +177,6 @@ def test_rounds_of_timing_add_their_variance():
     assert by_updates.equals(weigh(study_of(spread([100, 130]))))
 
 
-@pytest.mark.xfail(strict=True, reason="any of 15 pairs may be the least and one that is not")
 @pytest.mark.parametrize(("replicates", "own"), [(16, 0.0), (16, 0.3), (64, 0.3)])
 def test_equal_batch_sizes_are_seldom_said_to_cost_more(replicates, own):
     false = sum(
