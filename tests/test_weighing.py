@@ -266,10 +266,18 @@ def test_a_single_batch_size_that_arrives_is_no_comparison():
     updates = spread([100, 100, 100])
     updates[[0, 2], 0] = np.nan
     lines = verdict(study_of(updates)).splitlines()
-    assert lines[0].startswith("The budget is too small to tell: only batch size 4 was brought")
+    assert lines[0].startswith("Nothing to compare: only batch size 4 was brought")
+    hurried = verdict(study_of(updates, left_out=[64])).splitlines()
+    assert hurried[0].startswith("The budget is too small to tell: only batch size 4 was brought")
     assert lines[1].startswith("Batch size 4 reaches val_loss 0.25 in ")
     assert lines[2] == "Critical batch size: not known; it takes three batch sizes that arrive."
     assert "Not all replicates reach the target at 1 and 16." in lines[-1]
+
+
+def test_training_that_diverges_everywhere_is_told():
+    study = study_of(spread([100, 100])).drop_vars("update")
+    study.attrs |= {"start": np.inf, "best": np.inf, "target": np.nan}
+    assert verdict(study).startswith("Nothing to compare: training diverged at every learning rate")
 
 
 def test_no_batch_size_that_arrives_is_nothing_to_compare():
