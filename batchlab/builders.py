@@ -60,6 +60,11 @@ def build_from(path: str, *, dtype: str | None = None) -> Callable[[Problem], ke
             "build: expected a name such as 'mlp' or 'path/to/file.py:function', received "
             f"{shown(path)}."
         )
+    build = _found(path)
+    return partial(build, dtype=dtype) if dtype and "dtype" in keywords(build) else build
+
+
+def _found(path: str) -> Callable[[Problem], keras.Model]:
     where, colon, function = path.strip().rpartition(":")
     if not colon and function in _OWN:
         return getattr(_OWN[function], function)
@@ -77,8 +82,7 @@ def build_from(path: str, *, dtype: str | None = None) -> Callable[[Problem], ke
             f"build: expected a function of {where}, received {shown(function)}, which is not "
             f"there{did_you_mean(function, _functions(module))}."
         ) from None
-    build = _checked(found, path)
-    return partial(build, dtype=dtype) if dtype and "dtype" in keywords(build) else build
+    return _checked(found, path)
 
 
 def name_of(build: object) -> str:

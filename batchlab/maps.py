@@ -18,6 +18,8 @@ from batchlab.data import Problem, check_classification, check_problem
 # Of the parts that a problem may have; hollow and filled tell test from training samples apart.
 PART_MARKERS = {"training": "o", "validation": "x", "test": "^"}
 
+MOST_ENTRIES = 18  # of a legend beside the axes
+
 
 def plot_problem(problem: Problem, *, ax: Axes | None = None) -> Axes:
     """Draw the samples by class or target, and the Bayes boundary if the distribution is known.
@@ -210,7 +212,18 @@ def _check_plane(problem: Problem) -> None:
 
 
 def _legend_outside(ax: Axes) -> None:
-    ax.legend(loc="upper left", bbox_to_anchor=(1, 1), fontsize="small", frameon=False)
+    handles, labels = ax.get_legend_handles_labels()
+    if len(labels) > MOST_ENTRIES:  # of many classes the training samples stand for all
+        kept = [place for place, label in enumerate(labels) if label.endswith("training")]
+        handles, labels = ([each[place] for place in kept] for each in (handles, labels))
+    ax.legend(
+        handles[:MOST_ENTRIES],
+        labels[:MOST_ENTRIES],
+        loc="upper left",
+        bbox_to_anchor=(1, 1),
+        fontsize="small",
+        frameon=False,
+    )
 
 
 def plane_grid(

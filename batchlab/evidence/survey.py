@@ -4,7 +4,8 @@ from functools import partial
 
 import xarray as xr
 
-from batchlab.data import Problem, blobs
+from batchlab.clusters import blobs
+from batchlab.data import Problem
 from batchlab.dynamics import distance_from_start, gradient_noise, minibatch_norms
 from batchlab.evaluation import final_values
 from batchlab.evidence.laboratory import Laboratory
