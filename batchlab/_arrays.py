@@ -12,14 +12,7 @@ def feature_array(name: str, values: object, *, dtype: str = "float64") -> np.nd
     ------
     TypeError, ValueError
     """
-    try:
-        array = np.asarray(values)
-        if array.dtype.kind not in "fiub":
-            raise TypeError
-    except (ValueError, TypeError) as error:
-        raise TypeError(
-            f"{name}: expected rows of numbers, all of the same length, received {shown(values)}."
-        ) from error
+    array = _numbers(name, values, "rows of numbers, all of the same length")
     if array.size == 0:
         raise ValueError(f"{name}: expected at least one sample, received shape {array.shape}.")
     if array.ndim < 2:
@@ -36,18 +29,23 @@ def target_array(name: str, values: object, *, dtype: str = "float64") -> np.nda
     ------
     TypeError, ValueError
     """
-    try:
-        array = np.asarray(values)
-        if array.dtype.kind not in "fiub":
-            raise TypeError
-    except (ValueError, TypeError) as error:
-        raise TypeError(f"{name}: expected numbers, received {shown(values)}.") from error
+    array = _numbers(name, values, "numbers")
     if array.size == 0 or array.ndim not in (1, 2):
         raise ValueError(
             f"{name}: expected shape (n_samples,) or (n_samples, n_targets), received shape "
             f"{array.shape}."
         )
     return _finite(name, array[:, 0] if array.shape[1:] == (1,) else array, dtype)
+
+
+def _numbers(name: str, values: object, expected: str) -> np.ndarray:
+    try:
+        array = np.asarray(values)
+        if array.dtype.kind not in "fiub":
+            raise TypeError
+    except (ValueError, TypeError) as error:
+        raise TypeError(f"{name}: expected {expected}, received {shown(values)}.") from error
+    return array
 
 
 def _finite(name: str, array: np.ndarray, dtype: str) -> np.ndarray:

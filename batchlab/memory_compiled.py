@@ -44,12 +44,12 @@ def compiled_memory(
 
     It differs from `memory_needed`, which counts what any implementation keeps. New weights and
     optimizer variables stand beside the old, though XLA uses their memory for what lies between. On
-    a CPU, where `fit` adds a long sum in parts of 64 terms, all parts of a product are held:
-    with a batch of 512, gradients of a dense layer 8 times. And on a CPU the gradient of a maximum
-    over pixels goes by way of arrays of indices, and the axes of what a convolution is given are
-    turned. It was 0.8 to 1.3 times `memory_needed` where sums are short and there is no
-    maximum; for dense layers of 512 units 1.6 to 1.8 times up to batches of 64 and up to 3 times
-    with 512; for convolutions with maxima between them 1.7 to 2.8 times.
+    a CPU, where `fit` adds a long sum in parts of 64 terms, what lies between grows as if all parts
+    of a product were held: with a batch of 512 by 8 to 10 times the weights of a dense layer. The
+    gradient of a maximum over pixels takes more than its outputs there, and the axes of what a
+    convolution is given are turned. It was 0.8 to 1.3 times `memory_needed` where sums are short
+    and there is no maximum; for dense layers of 512 units 1.6 to 1.8 times up to batches of 64 and
+    up to 3 times with 512; for convolutions with maxima between them 1.7 to 2.8 times.
 
     Parameters
     ----------

@@ -54,6 +54,7 @@ _MEASURED = (
     "memory_graph",
     "memory_models",
     "memory_peak",
+    "memory_process",
     "models",
     "separability",
     "targets",

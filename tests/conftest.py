@@ -80,3 +80,11 @@ def small():
 def history(small):
     """Four replicates, ten epochs."""
     return bl.fit(bl.mlp, small, batch_size=16, epochs=10, replicates=4)
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Print what tests have measured, which xdist's workers cannot."""
+    for outcome in ("passed", "failed"):
+        for report in terminalreporter.getreports(outcome):
+            for name, value in report.user_properties if report.when == "call" else ():
+                terminalreporter.write_line(f"{name}: {value}")

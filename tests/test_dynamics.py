@@ -569,7 +569,7 @@ def test_what_is_compiled_is_kept_for_equal_models(small):
         (
             lambda p, h: bl.predictions(bl.mlp, p, h, part="both"),
             ValueError,
-            "part: expected one of 'train', 'test', received 'both'",
+            "part: expected one of 'train', 'validation', 'test', received 'both'",
         ),
         (
             lambda p, h: bl.predictions(bl.mlp, p, h, samples=np.ones((4, 3))),

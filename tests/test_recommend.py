@@ -37,17 +37,6 @@ def measured_once(monkeypatch):
     monkeypatch.setattr(recommending, "BLOCKS", 1)
 
 
-@pytest.fixture
-def say(capsys):
-    """Return a function that prints past pytest's capturing, and past the end of xdist's line."""
-
-    def shown(text):
-        with capsys.disabled():
-            print(f"\n{text}", flush=True)
-
-    return shown
-
-
 @pytest.fixture(scope="module")
 def wine():
     return bl.problem_from(load_wine())
@@ -56,7 +45,7 @@ def wine():
 # Against what is planted
 
 
-def test_the_interval_holds_the_planted_critical_batch_size(say, record_property):
+def test_the_interval_holds_the_planted_critical_batch_size(record_property):
     seeds, hold = range(25), {}
     for empty_to_full in (1, 3):
         true = planted.true_critical_batch_size(empty_to_full=empty_to_full)
@@ -75,9 +64,10 @@ def test_the_interval_holds_the_planted_critical_batch_size(say, record_property
             found.append(bl.critical_batch_size(study).loc["b_noise"])
         hold[empty_to_full] = sum(one["low"] <= true <= one["high"] for one in found)
         fitted = np.mean([one["fitted"] for one in found])
-        said = f"{hold[empty_to_full]} of {len(seeds)}"
-        record_property(f"intervals_that_hold_{true:.1f}", said)
-        say(f"critical batch size {true:.1f}: {said} intervals hold it, the mean is {fitted:.1f}")
+        record_property(
+            f"planted critical batch size {true:.1f}",
+            f"{hold[empty_to_full]} of {len(seeds)} intervals hold it, the mean is {fitted:.1f}",
+        )
         assert fitted == pytest.approx(true, rel=0.08)
     assert sum(hold.values()) >= 0.9 * len(hold) * len(seeds)
 
@@ -90,7 +80,7 @@ def starts_anywhere(problem):
     return line
 
 
-def test_no_difference_is_found_where_there_is_none(say, record_property):
+def test_no_difference_is_found_where_there_is_none(record_property):
     seeds, told, varied = range(10), 0, 0
     for seed in seeds:
         study, text = recommended(
@@ -109,8 +99,7 @@ def test_no_difference_is_found_where_there_is_none(say, record_property):
         assert updates.max() <= 20
         varied += bool((updates.std("replicate") > 0).all())
         told += text.startswith("No detectable difference between the batch sizes 1, 8 and 64: ")
-    record_property("no_detectable_difference", f"{told} of {len(seeds)}")
-    say(f"no difference planted: none is detected in {told} of {len(seeds)}")
+    record_property("planted no difference", f"none is detected in {told} of {len(seeds)}")
     assert told >= 0.9 * len(seeds)
     assert varied == len(seeds)
 

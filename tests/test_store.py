@@ -334,6 +334,7 @@ def test_a_measurement_is_kept_for_the_modules_that_decide_its_numbers():
         *("_arrays", "_checks", "_version", "identity", "progress", "settings"),  # as above
         *("choices", "grid", "running", "studies", "sweeps", "records", "store"),  # of sweeps
         *("evidence/laboratory", "intervals", "results"),
+        *("builders", "places", "values"),  # of models by name
     }
     package = resources.files("batchlab")
     left = [f"evidence/{name}" for name in ("keras_runs", "machine", "survey", "trained")]

@@ -72,7 +72,7 @@ def read_table(data: str | os.PathLike[str], target: object, drop: object) -> pd
     if not os.path.isfile(path):  # false, too, of what is too long for a name
         raise FileNotFoundError(
             "data: expected a file, or the name of one of scikit-learn's data sets such as "
-            f"'digits', found no file at {shown(str(path))}."
+            f"'digits', found no file {shown(path.name)} in {shown(str(path.parent))}."
         )
     reader: Callable[[Path, object, object], pd.DataFrame]
     if _CSV.search(path.name):
