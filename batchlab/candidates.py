@@ -10,7 +10,7 @@ from batchlab._tensorflow import keras
 from batchlab.batch_sizes import checked_batch_size
 from batchlab.data import Problem
 from batchlab.exploring import coarse_sizes, outwards, powers_below
-from batchlab.memory import memory_needed
+from batchlab.memory import largest_batch, memory_needed
 from batchlab.optimizers import settings_of
 from batchlab.replicas import Build
 from batchlab.retuning import sorted_values
@@ -72,10 +72,17 @@ def memory_by_size(
     return lambda size: float(one + (size - 1) * (two - one))
 
 
-def largest_that_fits(needed: Callable[[int], float], memory: float) -> float:
-    """Return the largest batch size that fits, see `batchlab.largest_batch`; NaN if not known."""
-    one, two = needed(1), needed(2)
-    return float((memory - one) // (two - one) + 1)
+def largest_that_fits(
+    build: Build,
+    problem: Problem,
+    memory: float,
+    optimizer: keras.optimizers.Optimizer | None,
+) -> float:
+    """Return the largest batch size that fits, where one does; NaN if layers are not shown."""
+    try:
+        return float(largest_batch(build, problem, memory=memory, optimizer=optimizer))
+    except ValueError:
+        return math.nan
 
 
 def those_that_fit(

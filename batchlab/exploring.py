@@ -131,9 +131,7 @@ class Exploration:
         measuring = replace(self.measuring, bench=again)
         added = {}
         for size, one in self.found.items():
-            place = int(
-                np.abs(np.log(self.choosing.rates) - np.log(float(one["learning_rate"]))).argmin()
-            )
+            place = self.choosing.rates.index(one["learning_rate"].item())
             enough = math.ceil(RESERVE * float(one["update"].max().fillna(0))) or 1
             more = _dated(measuring.measured(size, place, enough, enlarge=True), size)
             rest = one[["learning_rate", "at_edge", "tuning_updates"]]
@@ -184,7 +182,7 @@ class Exploration:
             known = {
                 self.pilot.batch_size: (
                     self.choosing.rates[self.pilot.place],
-                    FIRST_SLOWEST * max(self.pilot.updates, 1),
+                    FIRST_SLOWEST * self.pilot.updates,
                 )
             }
         by_distance = sorted(known, key=lambda other: abs(math.log(size / other)))

@@ -217,7 +217,7 @@ def recommend(
         "tuning_replicates": tuning,
         "memory_free": float(free),
         "too_large": too_large,
-        "largest_batch": largest_that_fits(needed, free),
+        "largest_batch": largest_that_fits(build, problem, free, optimizer),
     }
     # Seconds are measured at the end, of what was found.
     search = watch.part(1 - SHARE_OF_CLOCK) if budget == "second" else watch

@@ -11,9 +11,8 @@ from batchlab._tensorflow import keras
 from batchlab.data import Problem
 from batchlab.intervals import Interval, over_replicates
 from batchlab.metrics import score_of
-from batchlab.optimizers import settings_of
 from batchlab.replicas import Build
-from batchlab.training import fit
+from batchlab.sweeps import sweep
 from batchlab.weighing import weigh
 
 
@@ -61,21 +60,18 @@ def scores_on_test(
             "batch_size: expected one at which all replicates reach the target"
             f"{''.join(f', {size}' for size in arrived)}, received {shown(batch_size)}."
         )
-    own_class, config = settings_of(optimizer)
-    config = {**config, "learning_rate": float(table.loc[batch_size, "learning_rate"])}
-    config.pop("excluded_from_weight_decay", None)
     stopped = study["stopped"].sel(batch_size=batch_size, drop=True).astype(int)
-    history = fit(
+    history = sweep(
         build,
         dataclasses.replace(problem, x_validation=None, y_validation=None),
         batch_size=int(batch_size),
         updates=int(stopped.max()),
         records=np.unique(stopped).tolist(),
-        optimizer=own_class.from_config(config),
+        learning_rate=float(table.loc[batch_size, "learning_rate"]),
+        optimizer=optimizer,
         loss=loss,
         replicates=stopped.size,
         seed=int(study["seed"][0]),
-        keep_weights="none",
         device=device,
         train_samples=1,
         progress=False,
