@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pandas as pd
@@ -402,18 +401,6 @@ def test_many_cells_at_once_are_as_each_alone():
         expected = bl.mean_interval(row[~np.isnan(row)])
         for name, bound in zip(("mean", "low", "high"), expected, strict=True):
             np.testing.assert_allclose(found[name].values[place], bound, rtol=1e-12)
-
-
-def test_a_large_study_takes_no_time():
-    study = study_of({"batch_size": np.arange(1, 21), "learning_rate": np.geomspace(1e-3, 1, 10)})
-    study = study.isel(replicate=np.arange(30) % 6)
-    study["val_accuracy"] = study["val_accuracy"].copy(
-        data=np.random.default_rng(0).random(study["val_accuracy"].shape)
-    )
-    begin = time.perf_counter()
-    bl.evaluate(study, target=0.1)
-    bl.compare(study, batch_size=1)
-    assert time.perf_counter() - begin < 10  # about 0.5 s
 
 
 # Learning rates
