@@ -93,8 +93,8 @@ outputs: environment ## For maintainers: execute the notebooks in place, to stor
 lock: ## For maintainers: resolve pyproject.toml anew (UPGRADE=1: to the newest versions)
 	@tools=$$(mktemp -d) && trap 'rm -rf "$$tools"' EXIT && \
 	$(PYTHON3) -m venv "$$tools" && "$$tools/bin/python" -m pip install -qq uv && \
-	resolve() { "$$tools/bin/uv" pip compile pyproject.toml --extra cluster \
-		--extra notebooks --extra test --universal --python-version 3.11 --generate-hashes \
+	resolve() { "$$tools/bin/uv" pip compile pyproject.toml --extra app \
+		--extra cluster --extra notebooks --extra site --extra test --universal --python-version 3.11 --generate-hashes \
 		--quiet --no-header --no-annotate --no-emit-index-url --no-emit-find-links \
 		$(if $(UPGRADE),--upgrade) "$$@"; } && \
 	resolve -o requirements.lock && \

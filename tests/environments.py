@@ -26,7 +26,7 @@ dependencies:
 """
 
 
-def ranges(extras=("cluster", "notebooks", "test")):
+def ranges(extras=("app", "cluster", "notebooks", "site", "test")):
     """Return the direct requirements of pyproject.toml, those that build it among them."""
     pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text())
     project = pyproject["project"]
