@@ -4,6 +4,7 @@ import math
 import threading
 import time
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -32,15 +33,14 @@ class Program:
 
     Attributes
     ----------
-    run : callable
-        `TrainingLoop.run`.
     shape : Shape
     device : str
         TensorFlow's name of it.
     """
 
-    def __init__(self, replicate: Replicate, shape: Shape, device: str):
+    def __init__(self, replicate: Replicate, shape: Shape, device: str, made_for: object):
         self.device = device
+        self._made_for = made_for
         self._replicate = replicate
         self._seconds, self._compiled = 0.0, False
         self._lock = threading.Lock()
@@ -85,18 +85,25 @@ class Program:
 
     def _trace(self, shape: Shape) -> None:
         begin = time.perf_counter()
-        with building, tf.device(self.device):
-            self.run = TrainingLoop(self._replicate, shape).trace(self.device)
+        with _lock, building, tf.device(self.device):
+            self._traced = _traced(self._made_for, self._replicate, shape, self.device)
         self.shape = shape
         self._seconds += time.perf_counter() - begin
 
+    def run(self, *arguments):
+        """Train: `TrainingLoop.run`, but for its last two arguments."""
+        shape = self.shape
+        sizes = (tf.zeros((size,), "int32") for size in (shape.batch_size, shape.last_size))
+        return self._traced(*arguments, *sizes)
+
     def _train_nothing(self) -> None:
-        specs = self.run.structured_input_signature[0]
+        specs = self._traced.structured_input_signature[0][:-2]
         with tf.device(self.device):
             nothing = tf.nest.map_structure(lambda spec: tf.zeros(spec.shape, spec.dtype), specs)
             self.run(*nothing)[2].numpy()
 
 
+_traces: OrderedDict[tuple, Callable] = OrderedDict()
 _programs: OrderedDict[tuple, Program] = OrderedDict()
 _lock = threading.RLock()
 
@@ -105,6 +112,21 @@ def forget_programs() -> None:
     """Make the next use of every program trace and compile it anew, as in a new process."""
     with _lock:
         _programs.clear()
+        _traces.clear()
+
+
+def _traced(made_for: object, replicate: Replicate, shape: Shape, device: str) -> Callable:
+    """Return the trace of a training loop, if there is none yet a new one."""
+    key = made_for, shape.traced_as, device
+    if not made_for or key not in _traces:
+        trace = TrainingLoop(replicate, shape).trace(device)
+        if not made_for:
+            return trace
+        _traces[key] = trace
+        if len(_traces) > PROGRAMS_KEPT:
+            _traces.popitem(last=False)
+    _traces.move_to_end(key)
+    return _traces[key]
 
 
 def program_for(
@@ -158,7 +180,7 @@ def program_for(
         if _depends_on_the_batch(model, loss, shape):
             # Keras evaluates in batches of the training's size.
             shape = replace(shape, block=shape.batch_size)
-        program = Program(Replicate(model, loss, stateless, shape.dtype), shape, device)
+        program = Program(Replicate(model, loss, stateless, shape.dtype), shape, device, made_for)
         if made_for:
             _programs[key] = program
             if len(_programs) > PROGRAMS_KEPT:

@@ -2,18 +2,24 @@
 
 A group is `Replicate`'s pure functions under ``tf.vectorized_map``; the loops around them are one
 XLA program, which is compiled once for a shape and then serves any data, weights, orders, learning
-rate and number of epochs.
+rate and number of epochs. What XLA compiles is traced before, mostly with batches of unknown size:
+so that this quarter of the work is done once for many batch sizes.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from batchlab._tensorflow import quiet_logging, tf
 from batchlab.budgets import Segment
 from batchlab.metrics import METRICS
 from batchlab.replicas import weight_places
 from batchlab.replicate import Replicate
-from batchlab.summation import tracing
+from batchlab.summation import (
+    LONGEST_SUM,
+    PARTS_UNROLLED,
+    batches_of_unknown_size,
+    tracing,
+)
 
 N_METRICS = len(METRICS)  # whatever the task
 
@@ -67,14 +73,26 @@ class Shape:
         return () if self.group == 1 else (self.group,)
 
     @property
-    def full_updates(self) -> int:
-        """Updates of an epoch on full-sized batches."""
-        return self.n_train // self.batch_size
+    def last_size(self) -> int:
+        """Samples that full batches leave over for a last update of an epoch, or 0."""
+        return self.n_train % self.batch_size
 
     @property
-    def partial_updates(self) -> int:
-        """Updates of an epoch on a last batch that is smaller: one or none."""
-        return int(self.n_train % self.batch_size > 0)
+    def longest_batch(self) -> int | None:
+        """Samples that a batch has at most in a trace that serves all of them, if one can.
+
+        Sums over longer batches would be cut by a loop, which is slower than parts written out.
+        """
+        if self.batch_size <= LONGEST_SUM:
+            return LONGEST_SUM
+        return self.n_train if self.n_train <= LONGEST_SUM * PARTS_UNROLLED else None
+
+    @property
+    def traced_as(self) -> tuple:
+        """What is the same for two shapes that one trace serves."""
+        if self.longest_batch is None:
+            return (self,)
+        return replace(self, batch_size=1), self.longest_batch, self.last_size > 0
 
 
 class TrainingLoop:
@@ -108,7 +126,7 @@ class TrainingLoop:
             compiled = tf.function(self.run, jit_compile=True, autograph=False)
             return compiled.get_concrete_function(*self._signature())
 
-    def run(self, states, sums, data, orders, segments, count):
+    def run(self, states, sums, data, orders, segments, count, full, last):
         """Train on some segments of epochs, and evaluate where they say so.
 
         Parameters
@@ -124,6 +142,8 @@ class TrainingLoop:
             `batchlab.budgets.Segment`s, their epoch being a row of `orders`.
         count : scalar tensor of int32
             How many of the segments to train on.
+        full, last : tensors of int32, shape (batch_size,) and (last_size,)
+            As long as a full batch and as the last one of an epoch; their values are not used.
 
         Returns
         -------
@@ -135,7 +155,7 @@ class TrainingLoop:
         weights : tensor of shape (capacity, group, n_parameters), or (capacity, 0)
             After each segment, if they are kept.
         """
-        size = self._shape.batch_size
+        size = tf.size(full)
 
         def one_segment(done, states, sums, rows, weights):
             epoch, start, stop, partial, record = tf.unstack(tf.gather(segments, done))
@@ -147,7 +167,7 @@ class TrainingLoop:
             _, states, sums = tf.while_loop(
                 lambda step, *_: step < stop, one_update, (start, states, sums)
             )
-            states, sums = self._last_update(partial > 0, states, sums, data, order)
+            states, sums = self._last_update(partial > 0, states, sums, data, order, tf.size(last))
             sums, row = tf.cond(
                 record > 0,
                 lambda: self._record(states, sums, data),
@@ -167,16 +187,15 @@ class TrainingLoop:
         )
         return states, sums, rows.stack(), weights.stack()
 
-    def _last_update(self, wanted, states, sums, data, order):
+    def _last_update(self, wanted, states, sums, data, order, size):
         """Train on the samples that are left of an epoch, fewer than a batch."""
-        shape = self._shape
-        if not shape.partial_updates:
+        if not self._shape.last_size:
             return states, sums
         # A smaller update, as in Keras. XLA wants constant shapes: a second call of the step.
-        done = shape.full_updates * shape.batch_size
+        start = self._shape.n_train - size
         return tf.cond(
             wanted,
-            lambda: self._update(states, sums, data, order, done, shape.n_train - done),
+            lambda: self._update(states, sums, data, order, start, size),
             lambda: (states, sums),
         )
 
@@ -187,8 +206,9 @@ class TrainingLoop:
     def _update(self, states, sums, data, order, start, size):
         lead = self._shape.lead
         index = tf.slice(order, [0] * len(lead) + [start], [*lead, size])
-        states, loss, score = self._over_replicates(self._replicate.update, states, data, index)
-        return states, (sums[0] + loss * size, sums[1] + score)
+        with batches_of_unknown_size(self._shape.longest_batch, stacked=bool(lead)):
+            states, loss, score = self._over_replicates(self._replicate.update, states, data, index)
+        return states, (sums[0] + loss * tf.cast(size, loss.dtype), sums[1] + score)
 
     def _evaluate(self, states, data):
         """Return loss and score on the held-out samples, then on the training samples."""
@@ -274,4 +294,6 @@ class TrainingLoop:
             tf.TensorSpec((n_samples, *shape.target_shape), shape.target_dtype),
         )
         segments = tf.TensorSpec((shape.capacity, len(Segment._fields)), "int32")
-        return states, sums, data, orders, segments, tf.TensorSpec((), "int32")
+        sizes = [shape.batch_size, shape.last_size] if shape.longest_batch is None else [None, None]
+        lengths = (tf.TensorSpec((size,), "int32") for size in sizes)
+        return states, sums, data, orders, segments, tf.TensorSpec((), "int32"), *lengths

@@ -51,6 +51,35 @@ def tracing(dtype: str, device: str = "/CPU:0") -> Iterator[None]:
                 setattr(products, name, product)
 
 
+@contextlib.contextmanager
+def batches_of_unknown_size(longest: int, *, stacked: bool) -> Iterator[None]:
+    """Say of the batches of unknown size that are traced in the body how long they may be.
+
+    Parameters
+    ----------
+    longest : int
+        In samples, at most ``LONGEST_SUM * PARTS_UNROLLED``. Sums over them are cut if that is
+        more than LONGEST_SUM.
+    stacked : bool
+        Whether the matrices of several replicates are stacked afterwards: sums are cut then.
+    """
+    _here.longest_batch, _here.batch_rank = longest, 3 if stacked else 2
+    try:
+        yield
+    finally:
+        del _here.longest_batch, _here.batch_rank
+
+
+@contextlib.contextmanager
+def _uncut() -> Iterator[None]:
+    """Leave the products in the body whole."""
+    outer, _here.cutting = _here.cutting, False
+    try:
+        yield
+    finally:
+        _here.cutting = outer
+
+
 def _cutting(product: Callable) -> Callable:
     """Return one of TensorFlow's products such that it cuts long sums."""
     signature = inspect.signature(product)
@@ -73,6 +102,8 @@ def _cutting(product: Callable) -> Callable:
 
 def _is_long(a: tf.Tensor, b: tf.Tensor) -> bool:
     terms = a.shape[-1]
+    if terms is None and a.shape.rank == getattr(_here, "batch_rank", None):
+        terms = _here.longest_batch
     return (
         a.dtype in (tf.float32, tf.float64)  # shorter types round each part
         and terms is not None
@@ -93,17 +124,21 @@ def _in_parts(a: tf.Tensor, b: tf.Tensor) -> tuple[tf.Tensor, Callable]:
         return tf.matmul(upstream, b, transpose_b=True), tf.matmul(a, upstream, transpose_a=True)
 
     terms = a.shape[-1]
-    whole, rest = divmod(terms, LONGEST_SUM)
+    whole, rest = divmod(_here.longest_batch if terms is None else terms, LONGEST_SUM)
 
     def part(place, size=LONGEST_SUM):
         start, leading = place * LONGEST_SUM, [0] * (a.shape.rank - 2)
         every = [-1] * (a.shape.rank - 2)
+        if terms is None:  # parts behind the batch's end are of no samples, and XLA drops them
+            held = tf.shape(a)[-1]
+            start = tf.minimum(start, held)
+            size = tf.minimum(size, held - start)
         columns = tf.slice(a, [*leading, 0, start], [*every, -1, size])
         rows = tf.slice(b, [*leading, start, 0], [*every, size, -1])
         return tf.matmul(columns, rows)
 
     # Else second derivatives would go through the loop as well, which XLA refuses.
-    with stop_recording():
+    with stop_recording(), _uncut():
         total = part(0)
         if whole <= PARTS_UNROLLED:
             for place in range(1, whole):
