@@ -27,7 +27,7 @@ endif
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run test lab bench fingerprint clean environment outputs lock
+.PHONY: help run test browser lab app site bench fingerprint clean environment outputs sweeps lock
 
 help: ## Show this list
 	@echo 'batchlab: what does the batch size do to training?'
@@ -43,6 +43,7 @@ help: ## Show this list
 	@echo '  GPU=1                 install TensorFlow with its CUDA libraries (Linux, several GB)'
 	@echo '  PYTHON3=python3.12    the Python to make the environment with: 3.11, 3.12 or 3.13'
 	@echo '  OUTPUTS=folder        where executed notebooks go'
+	@echo '  APP=--port=9000       for make app: another port, --no-browser'
 	@echo '  DEVICE=cpu            train on the CPU, or the gpu'
 	@echo
 	@echo 'One notebook, other parameters: .venv/bin/batchlab run --help'
@@ -63,6 +64,12 @@ test: environment ## Run all that guards the project: ruff, tests, fingerprint, 
 	@echo '== 5/5 nbval: every stored output of every notebook comes out again'
 	@$(PYTHON) -m pytest --nbval --nbval-cell-timeout=900 --numprocesses=2 --dist=loadscope notebooks
 	@echo '== all passed'
+
+app: environment ## Look and play: the live explorer in the browser, on this machine only
+	@$(PYTHON) -m batchlab.explorer_app notebooks/explore.ipynb $(APP)
+
+site: environment ## Build the site from the stored outputs; no notebook is run
+	@$(PYTHON) docs/make_site.py '$(OUTPUTS)/site'
 
 lab: environment ## Open JupyterLab on the notebooks
 	@$(PYTHON) -m jupyter lab --notebook-dir=notebooks $(if $(filter 0,$(shell id -u)),--allow-root)
@@ -87,8 +94,11 @@ outputs: environment ## For maintainers: execute the notebooks in place, to stor
 		--ExecutePreprocessor.record_timing=False --ClearMetadataPreprocessor.enabled=True \
 		--ClearMetadataPreprocessor.preserve_cell_metadata_mask=tags \
 		--ClearMetadataPreprocessor.preserve_nb_metadata_mask=kernelspec \
-		$(or $(NOTEBOOKS),$(sort $(wildcard notebooks/[0-9]*.ipynb)))
+		$(or $(NOTEBOOKS),$(sort $(wildcard notebooks/*.ipynb)))
 	@$(PYTHON) tests/readme.py
+
+sweeps: environment ## For maintainers: compute anew what the site's explorer shows (7 minutes)
+	@$(PYTHON) docs/stored_sweeps.py
 
 lock: ## For maintainers: resolve pyproject.toml anew (UPGRADE=1: to the newest versions)
 	@tools=$$(mktemp -d) && trap 'rm -rf "$$tools"' EXIT && \

@@ -2,6 +2,7 @@
 
 import copy
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -177,7 +178,13 @@ class Training:
             for own, given in zip(self._first, starts, strict=True)
         )
 
-    def train(self, starts: Starts, *, show_progress: bool | None = None) -> xr.Dataset:
+    def train(
+        self,
+        starts: Starts,
+        *,
+        show_progress: bool | None = None,
+        stop: Callable[[], bool] | None = None,
+    ) -> xr.Dataset:
         """Return the history of all replicates, as `fit` describes it.
 
         Parameters
@@ -185,6 +192,8 @@ class Training:
         starts : two lists of ndarray
             From `draw`.
         show_progress : bool or None
+        stop : callable or None
+            Whether to end without a history, with an InterruptedError; asked while it trains.
         """
         run, problem = self._run, self._problem
         program = next(iter(self._programs.values()))
@@ -200,6 +209,7 @@ class Training:
             threads=run.threads,
             description=f"batch size {run.batch_sizes.constant or 'by a schedule'}",
             show_progress=show_progress,
+            stop=stop,
         )
         training_seconds = time.perf_counter() - begin
         history = as_dataset(outcome, run, problem.task)

@@ -4,7 +4,7 @@ import itertools
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 
@@ -58,6 +58,7 @@ def train_replicates(
     threads: int,
     description: str,
     show_progress: bool | None,
+    stop: Callable[[], bool] | None = None,
 ) -> Outcome:
     """Train every replicate from the given states and return what came of it.
 
@@ -76,6 +77,8 @@ def train_replicates(
     description : str
         For the progress bar.
     show_progress : bool or None
+    stop : callable or None
+        Asked ten times a second whether nobody wants the outcome any more.
 
     Returns
     -------
@@ -83,6 +86,8 @@ def train_replicates(
 
     Raises
     ------
+    InterruptedError
+        If `stop` said so.
     KeyboardInterrupt
         Within a fraction of a second, after the pieces under way have ended.
     """
@@ -116,6 +121,8 @@ def train_replicates(
                 for future in done:
                     future.result()  # a failure ends the others too
                 bar.update(sum(task.updates for task in tasks) * group - bar.n)
+                if pending and stop is not None and stop():
+                    raise InterruptedError("training was stopped")
         except BaseException:
             halt.set()
             pool.shutdown(cancel_futures=True)

@@ -1,0 +1,63 @@
+"""Notebooks as the site shows them: their stored outputs, and nothing that needs a kernel."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import nbformat
+from figures import figures
+
+_WIDGET = "application/vnd.jupyter.widget-view+json"
+_LIVE = (
+    ":::{note}\nThis page shows what is stored. `make app` starts the live explorer, with its "
+    "sliders, on your machine.\n:::"
+)
+# The notebook whose answer is an app.
+EXPLORE = "explore"
+
+
+def page(path: Path) -> nbformat.NotebookNode:
+    """Return a notebook as a page shows it.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+
+    Returns
+    -------
+    nbformat.NotebookNode
+        Without widgets, and with a text in place of each figure for those who do not see it.
+    """
+    notebook = nbformat.read(path, as_version=4)
+    texts = {id(figure.output): figure.alt for figure in figures(notebook)}
+    notebook.metadata.pop("widgets", None)
+    notebook.metadata["language_info"] = {"name": "python", "pygments_lexer": "ipython3"}
+    cells = [part for cell in notebook.cells for part in _parts(cell, texts)]
+    if path.stem == EXPLORE:
+        cells.insert(1, nbformat.v4.new_markdown_cell(_LIVE, id="live"))
+    notebook.cells = cells
+    return notebook
+
+
+def _parts(cell: nbformat.NotebookNode, texts: dict[int, str]) -> Iterator[nbformat.NotebookNode]:
+    """Yield a cell as cells of at most one figure: MyST-NB takes one text for all of a cell's."""
+    if cell.cell_type != "code":
+        yield cell
+        return
+    outputs, taken = [[]], []
+    for output in cell.outputs:
+        if _WIDGET in output.get("data", {}):
+            continue
+        if id(output) in texts:
+            if len(taken) == len(outputs):
+                outputs.append([])
+            taken.append(texts[id(output)])
+        outputs[-1].append(output)
+    for place, shown in enumerate(outputs):
+        part = nbformat.from_dict(cell | {"outputs": shown})
+        part.metadata = nbformat.from_dict(dict(cell.metadata))
+        if place < len(taken):
+            part.metadata["mystnb"] = {"image": {"alt": taken[place]}}
+        if place:
+            part.id = f"{cell.get('id', 'cell')}-{place}"
+            part.metadata["tags"] = ["remove-input"]
+        yield part
