@@ -16,6 +16,7 @@ from .data import from_arrays as from_arrays
 from .datasets import digits as digits
 from .datasets import moons as moons
 from .datasets import noisy_labels as noisy_labels
+from .descriptions import describe_figure as describe_figure
 from .distributions import GaussianMixture as GaussianMixture
 from .dynamics import decision_boundaries as decision_boundaries
 from .dynamics import distance_from_start as distance_from_start

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
 
 from batchlab._checks import shown
+from batchlab.descriptions import speak
 from batchlab.records import grid_dimensions, record_dimension
 
 SETTING_LABELS = {"batch_size": "batch size (samples per update)"}
@@ -59,6 +60,7 @@ def panel_axes(
         )
         for spare in axes.flat[count:]:
             spare.remove()
+    speak(np.ravel(axes)[0])
     return np.ravel(axes)[:count]
 
 

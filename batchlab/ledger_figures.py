@@ -2,13 +2,12 @@
 
 from collections.abc import Sequence
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
-from batchlab._style import COLORS
+from batchlab._style import COLORS, axes_or_new
 from batchlab.ledger import Finding, Judged
 from batchlab.verdicts import CONDITIONAL, CONTRADICTED, REPRODUCED, UNDECIDED, VERDICTS
 
@@ -46,9 +45,7 @@ def plot_ledger(judged: Sequence[Judged], *, ax: Axes | None = None) -> Axes:
     sources = list(dict.fromkeys(each.claim.source for each in judged))
     rows = {name: [each for each in judged if each.claim.source == name] for name in sources}
     widest = max(map(len, rows.values()))
-    if ax is None:
-        size = 0.55 * widest + 1.2, 0.62 * len(rows) + 0.9
-        _, ax = plt.subplots(figsize=size, layout="constrained")
+    ax = axes_or_new(ax, (0.55 * widest + 1.2, 0.62 * len(rows) + 0.9))
     for row, claims in enumerate(rows.values()):
         for column, each in enumerate(claims):
             color, _, ink = _LOOKS[each.verdict]
@@ -108,8 +105,7 @@ def plot_findings(
         for finding in each.findings
         if each.claim.id in claims and part in (None, finding.part)
     ]
-    if ax is None:
-        _, ax = plt.subplots(figsize=(9.5, 0.3 * len(rows) + 1.5), layout="constrained")
+    ax = axes_or_new(ax, (9.5, 0.3 * len(rows) + 1.5))
     if not rows:
         ax.set_axis_off()
         ax.text(0.5, 0.5, "none of these claims was judged", ha="center", transform=ax.transAxes)

@@ -25,7 +25,8 @@ _PAGE = """
 {% block data_png %}
 <div class="jp-RenderedImage jp-OutputArea-output {{ extra_class }}">
 <img src="data:image/png;base64,{{ output.data['image/png'] | escape_html }}"
-alt="Figure of cell [{{ cell.execution_count }}]; the text beside it says what it shows">
+alt="{{ (output | get_metadata('alt', 'image/png')
+or 'Figure of cell [%s]; the text beside it says what it shows' % cell.execution_count) | e }}">
 </div>
 {% endblock %}
 """

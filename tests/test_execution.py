@@ -78,6 +78,16 @@ def test_page_fetches_nothing(notebook, tmp_path):
     assert fetched.images == ["Figure of cell [2]; the text beside it says what it shows"]
 
 
+def test_a_picture_that_describes_itself_is_described_on_the_page(notebook, tmp_path):
+    said = {"image/png": {"alt": 'test set from 0.5 to 0.8, "<b>"'}}
+    code = SHOW_FIGURE.replace("raw=True", f"raw=True, metadata={said!r}")
+    assert code != SHOW_FIGURE
+    page = execute(notebook(code), tmp_path).with_suffix(".html")
+    fetched = Fetched()
+    fetched.feed(page.read_text())
+    assert fetched.images == [said["image/png"]["alt"]]
+
+
 def test_parameters_take_the_place_of_the_defaults(notebook, tmp_path):
     path = notebook("print(n)")
     assert printed(execute(path, tmp_path / "outputs", {"n": 5})) == "5\n"
