@@ -108,6 +108,8 @@ class TrainingLoop:
         self._replicate = replicate
         self._shape = shape
         self._places = weight_places(replicate.model)
+        # A function of its own, so that the last batch of an epoch is traced with the others.
+        self._updated = tf.function(self._updated_replicates, autograph=False)
 
     def trace(self, device: str) -> Callable:
         """Return `run` as a function that XLA compiles at its first call.
@@ -206,9 +208,13 @@ class TrainingLoop:
     def _update(self, states, sums, data, order, start, size):
         lead = self._shape.lead
         index = tf.slice(order, [0] * len(lead) + [start], [*lead, size])
-        with batches_of_unknown_size(self._shape.longest_batch, stacked=bool(lead)):
-            states, loss, score = self._over_replicates(self._replicate.update, states, data, index)
+        states, loss, score = self._updated(states, data, index)
         return states, (sums[0] + loss * tf.cast(size, loss.dtype), sums[1] + score)
+
+    def _updated_replicates(self, states, data, index):
+        stacked = self._shape.group > 1
+        with batches_of_unknown_size(self._shape.longest_batch, stacked=stacked):
+            return self._over_replicates(self._replicate.update, states, data, index)
 
     def _evaluate(self, states, data):
         """Return loss and score on the held-out samples, then on the training samples."""
