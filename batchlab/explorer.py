@@ -20,6 +20,7 @@ from batchlab.models import mlp
 from batchlab.optimizers import named_optimizer
 from batchlab.prepared import Starts, Training
 from batchlab.replicas import initial_variables
+from batchlab.summation import LONGEST_SUM
 
 # Replicates are trained so many at a time; fewer take as long.
 GROUP = 8
@@ -110,6 +111,23 @@ class Explorer:
             yield replace(self.answer(stage, stop=stop), whole=setting)
         yield self.answer(setting, stop=stop)
 
+    def prepare(self, setting: Setting, *, stop: Callable[[], bool] | None = None) -> None:
+        """Trace what other batch sizes need, so that the first of them are answered sooner.
+
+        Parameters
+        ----------
+        setting : Setting
+        stop : callable or None
+            Whether there is something better to do; asked between two batch sizes.
+        """
+        full = setting.n_train
+        # Of few and of many samples, and of either with and without a smaller last batch.
+        for batch_size in (1, full, full - 1, min(full // 2 + 1, LONGEST_SUM) - 1):
+            if stop is not None and stop():
+                return
+            with self._computing:
+                self._training(setting.changed(batch_size=batch_size)).trace()
+
     def problem(self, setting: Setting) -> Problem:
         """Return the problem of a setting."""
         key = setting.n_samples, setting.n_train, setting.cluster_std
@@ -118,11 +136,10 @@ class Explorer:
         )
         return _kept(self._problems, key, make, MOST_PROBLEMS)
 
-    def _computed(self, setting: Setting, stop: Callable[[], bool] | None) -> Answer:
-        problem = self.problem(setting)
+    def _training(self, setting: Setting) -> Training:
         (cell,) = grid_of(
             build_of(setting),
-            problem,
+            self.problem(setting),
             batch_size=setting.batch_size,
             optimizer=optimizer_of(setting),
             epochs=setting.epochs,
@@ -130,7 +147,10 @@ class Explorer:
             seed=setting.seed,
             keep_weights="epochs",
         ).cells
-        training = cell.training()
+        return cell.training()
+
+    def _computed(self, setting: Setting, stop: Callable[[], bool] | None) -> Answer:
+        problem, training = self.problem(setting), self._training(setting)
         training.trace()
         with ThreadPoolExecutor(1) as pool:
             compiling = pool.submit(training.compile)

@@ -65,6 +65,11 @@ class Latest(Generic[Value, Result]):
         if self._task is None or self._task.done():
             self._task = asyncio.get_running_loop().create_task(self._work())
 
+    def meanwhile(self, work: Callable[..., object]) -> None:
+        """Let the thread work ahead until a value comes; it takes `stop` as `stages` does."""
+        number = self._newest
+        self._pool.submit(work, stop=lambda: number != self._newest)
+
     async def idle(self) -> None:
         """Wait until the newest value is answered."""
         while self._task is not None and not self._task.done():

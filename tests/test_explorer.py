@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import batchlab as bl
+from batchlab import compiling
 from batchlab import explorer as computing
 from batchlab.explorer import Explorer, build_of, optimizer_of, stages_of
 from batchlab.explorer_setting import OPTIMIZERS, Setting
@@ -192,3 +193,18 @@ def test_a_training_that_nobody_wants_any_more_ends_without_an_answer():
         explorer.answer(heavy, stop=stop)
     assert len(asked) == 2
     assert explorer.kept(heavy) is None
+
+
+def test_what_is_prepared_serves_every_batch_size():
+    explorer, setting = bl.Explorer(), Setting(hidden_units=7, epochs=1, replicates=2)
+    explorer.prepare(setting)
+    traced = set(compiling._traces)
+    for batch_size in (50, 48, 250, 333):
+        explorer.answer(setting.changed(batch_size=batch_size))
+    assert set(compiling._traces) == traced
+
+
+def test_nothing_is_prepared_once_there_is_something_better_to_do(monkeypatch):
+    explorer = bl.Explorer()
+    monkeypatch.setattr(explorer, "_training", lambda setting: pytest.fail("it went on"))
+    explorer.prepare(Setting(), stop=lambda: True)

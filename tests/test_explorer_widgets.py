@@ -37,16 +37,16 @@ def move(app, name, value):
 
 
 def status(app):
-    found = re.search(r'data-state="(\w+)" data-setting="([^"]*)">([^<]*)<', app._status.value)
+    found = re.search(r'data-state="(\w+)" data-setting="([^"]*)">([^<]*)<', app.parts.status.value)
     return found[1], unescape(found[2]), unescape(found[3])
 
 
 def cells(app):
-    return dict(re.findall(r'<td data-name="(\w+)">([^<]*)</td>', app._numbers.value))
+    return dict(re.findall(r'<td data-name="(\w+)">([^<]*)</td>', app.parts.numbers.value))
 
 
 def drawn(app):
-    (trace,) = [trace for trace in app.curves.data if trace.name == "test set"]
+    (trace,) = [trace for trace in app.parts.curves.data if trace.name == "test set"]
     return np.asarray(trace.y)
 
 
@@ -66,7 +66,9 @@ def test_a_moved_slider_shows_what_fit_returns(app):
     assert cells(app)["val_accuracy_mean"] == f"{row['mean']:.4f}"
     assert cells(app)["updates_per_epoch"] == "9" and cells(app)["updates"] == "54"
     assert status(app) == ("done", setting.to_query(), "done")
-    assert f"{row['mean']:.3f}" in app.sentence and app.sentence in unescape(app._sentence.value)
+    assert f"{row['mean']:.3f}" in app.sentence and app.sentence in unescape(
+        app.parts.sentence.value
+    )
 
 
 def test_every_control_changes_its_number(app):
@@ -114,26 +116,30 @@ def test_a_preset_is_shown_by_every_control(app, monkeypatch):
 
 def test_a_pinned_run_stays_while_the_next_is_drawn_over_it(app):
     before = drawn(app)
-    app._pin.click()
+    app.parts.pin.click()
     move(app, "learning_rate", 0.1)
     (pinned,) = [
-        trace for trace in app.curves.data if (trace.name or "").startswith("pinned, test set")
+        trace
+        for trace in app.parts.curves.data
+        if (trace.name or "").startswith("pinned, test set")
     ]
     np.testing.assert_array_equal(pinned.y, before)
     assert not np.array_equal(drawn(app), before)
-    assert "pinned, test set: batch size 16" in app._curves_legend.value
-    app._unpin.click()
-    assert not len(pinned.y) and "pinned" not in app._curves_legend.value
+    assert "pinned, test set: batch size 16" in app.parts.curves_legend.value
+    app.parts.unpin.click()
+    assert not len(pinned.y) and "pinned" not in app.parts.curves_legend.value
 
 
 def test_the_boundary_learns_epoch_by_epoch(app):
-    assert app._epoch.value == app._epoch.max == app._play.max == 6
+    assert app.parts.epoch.value == app.parts.epoch.max == app.parts.play.max == 6
     for epoch in (0, 3):
-        app._epoch.value = epoch
-        shares = np.stack([trace.z for trace in app.boundary.data[:3]])
+        app.parts.epoch.value = epoch
+        shares = np.stack([trace.z for trace in app.parts.boundary.data[:3]])
         np.testing.assert_allclose(shares.reshape(3, -1).T, app.answer.shares(epoch), rtol=1e-6)
     move(app, "epochs", 8)
-    assert (app._epoch.value, app._epoch.max) == (3, 8), "whoever looks at an epoch stays there"
+    assert (app.parts.epoch.value, app.parts.epoch.max) == (3, 8), (
+        "whoever looks at an epoch stays there"
+    )
 
 
 def test_a_link_is_where_it_begins_and_a_wrong_one_is_said(explorer):
@@ -143,23 +149,25 @@ def test_a_link_is_where_it_begins_and_a_wrong_one_is_said(explorer):
     assert wrong.setting == SMALL
     state, _, words = status(wrong)
     assert state == "error" and "received '<b>'" in words
-    assert "<b>" not in wrong._status.value
-    (link,) = re.findall(r'href="(\?[^"]*)"', given._keep.value)
+    assert "<b>" not in wrong.parts.status.value
+    (link,) = re.findall(r'href="(\?[^"]*)"', given.parts.keep.value)
     assert Setting.from_query(unescape(link)) == given.setting
 
 
 def test_a_saved_file_brings_a_setting_back_and_a_wrong_one_loses_nothing(app):
     move(app, "batch_size", 9)
-    saved = unquote(re.search(r'href="data:application/json[^,]*,([^"]*)"', app._keep.value)[1])
+    saved = unquote(
+        re.search(r'href="data:application/json[^,]*,([^"]*)"', app.parts.keep.value)[1]
+    )
     move(app, "batch_size", 16)
-    app._upload.value = (upload(saved.encode()),)
+    app.parts.upload.value = (upload(saved.encode()),)
     assert app.setting.batch_size == 9 and cells(app)["updates_per_epoch"] == "7"
-    shown = app._sentence.value
+    shown = app.parts.sentence.value
     for wrong in (b"", b"no setting", json.dumps({"batch_size": 10**6}).encode(), b"\xff\xd8"):
-        app._upload.value = (upload(wrong),)
+        app.parts.upload.value = (upload(wrong),)
         assert status(app)[0] == "error" and status(app)[2].startswith("file: ")
-        assert (app.setting.batch_size, app._sentence.value) == (9, shown)
-    assert app._upload.value == ()
+        assert (app.setting.batch_size, app.parts.sentence.value) == (9, shown)
+    assert app.parts.upload.value == ()
 
 
 def upload(content):
@@ -212,9 +220,9 @@ def test_it_says_how_far_it_is(app):
 
 
 def test_loss_can_be_chosen(app):
-    app._kind.value = "loss"
+    app.parts.kind.value = "loss"
     np.testing.assert_array_equal(drawn(app), app.answer.history["val_loss"].mean("replicate"))
-    assert "nats" in app.curves.layout.yaxis.title.text
+    assert "nats" in app.parts.curves.layout.yaxis.title.text
 
 
 def test_where_no_widget_is_shown_it_says_what_it_is(app):

@@ -162,3 +162,26 @@ def test_what_is_computed_is_told_that_something_newer_came(bench):
         assert one.shown == [(2, 1)]
 
     run(moves())
+
+
+def test_work_ahead_is_told_when_a_value_comes(bench):
+    async def moves():
+        one, told = bench(), threading.Event()
+        free = threading.Event()
+
+        def ahead(stop):
+            assert not stop()
+            free.set()
+            while not stop():
+                pass
+            told.set()
+
+        one.latest.meanwhile(ahead)
+        assert await asyncio.to_thread(free.wait, 10)
+        one.go.release()
+        one.latest.submit(1)
+        await one.latest.idle()
+        assert told.is_set()
+        assert one.shown == [(1, 1)]
+
+    run(moves())
