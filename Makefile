@@ -52,18 +52,25 @@ run: environment ## Execute every notebook that changed; their pages come to out
 	@$(PYTHON) -m batchlab run --output '$(RESULTS)' --jobs $(JOBS) $(PARAMS:%=--params %) \
 		$(DEVICE:%=--device %) $(NOTEBOOKS)
 
-test: environment ## Run all that guards the project: ruff, tests, fingerprint, nbval
-	@echo '== 1/5 ruff: rules'
+test: environment ## Run all that guards the project: ruff, tests, browser, nbval
+	@echo '== 1/6 ruff: rules'
 	@$(PYTHON) -m ruff check .
-	@echo '== 2/5 ruff: format'
+	@echo '== 2/6 ruff: format'
 	@$(PYTHON) -m ruff format --check .
-	@echo '== 3/5 unit tests'
-	@$(PYTHON) -m pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder tests
-	@echo '== 4/5 fingerprint: this machine computes the published numbers'
+	@echo '== 3/6 unit tests'
+	@$(PYTHON) -m pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder \
+		--ignore=tests/browser tests
+	@echo '== 4/6 the explorer and the site in a browser'
+	@$(MAKE) --no-print-directory browser
+	@echo '== 5/6 fingerprint: this machine computes the published numbers'
 	@$(PYTHON) -m batchlab fingerprint
-	@echo '== 5/5 nbval: every stored output of every notebook comes out again'
+	@echo '== 6/6 nbval: every stored output of every notebook comes out again'
 	@$(PYTHON) -m pytest --nbval --nbval-cell-timeout=900 --numprocesses=2 --dist=loadscope notebooks
 	@echo '== all passed'
+
+browser: environment ## Try the explorer and the site in Chromium, which Debian brings if it may
+	@$(PYTHON) tests/browser/chromium.py
+	@$(PYTHON) -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder tests/browser
 
 app: environment ## Look and play: the live explorer in the browser, on this machine only
 	@$(PYTHON) -m batchlab.explorer_app notebooks/explore.ipynb $(APP)

@@ -1,6 +1,7 @@
 """The explorer's controls: a widget for each number of a setting, and the setting they show."""
 
 import contextlib
+import math
 from collections.abc import Callable, Iterator
 
 import ipywidgets as widgets
@@ -34,6 +35,7 @@ class Controls:
 
     def __init__(self, setting: Setting, changed: Callable[[Setting], None]):
         self.setting, self._changed, self._quiet = setting, changed, False
+        self._shown: dict[str, object] = {}  # what the sliders were given
         self.widgets: dict[str, widgets.Widget] = {
             "batch_size": _whole("batch size", 1, setting.n_train, setting.batch_size),
             "preset": widgets.Dropdown(
@@ -78,16 +80,20 @@ class Controls:
                 ("n_train", setting.n_samples - BOUNDS["n_train"][0]),
                 ("batch_size", setting.n_train),
             ):
-                control, value = self.widgets[name], getattr(setting, name)
+                control = self.widgets[name]
+                value = _on_a_step(control, getattr(setting, name))
                 # A value must never be above its slider's end, not for a moment either.
                 with control.hold_sync():
                     control.max = max(most, control.value)
                     control.value = value
                     control.max = most
-            for name in ("learning_rate", "optimizer", "hidden_units", "cluster_std", "n_samples"):
-                self.widgets[name].value = getattr(setting, name)
+            self.widgets["optimizer"].value = setting.optimizer
+            for name in ("learning_rate", "hidden_units", "cluster_std", "n_samples"):
+                control = self.widgets[name]
+                control.value = _on_a_step(control, getattr(setting, name))
             for name in ("epochs", "replicates", "seed"):
                 self.widgets[name].value = getattr(setting, name)
+            self._shown = {name: control.value for name, control in self.widgets.items()}
             matching = [name for name, known in PRESETS.items() if known == setting]
             self.widgets["preset"].value = matching[0] if matching else NO_PRESET
 
@@ -109,11 +115,23 @@ class Controls:
                 return
             setting = PRESETS[value]
         else:
+            # A browser's slider sends back its own last bit of what it was given; no move.
+            if name != "optimizer" and math.isclose(value, self._shown[name]):
+                return
             if name in ("learning_rate", "cluster_std"):
                 value = float(f"{value:.2g}")  # as the slider shows it
             setting = self.setting.changed(**{name: value})
         self.show(setting)
         self._changed(setting)
+
+
+def _on_a_step(control: widgets.Widget, value: float) -> float:
+    """Return where a browser puts a slider's value; it would send back any other as a move."""
+    logarithmic = isinstance(control, widgets.FloatLogSlider)
+    place = math.log10(value) if logarithmic else value
+    place = control.min + round((place - control.min) / control.step) * control.step
+    nearest = 10.0**place if logarithmic else place
+    return value if math.isclose(nearest, value) else nearest
 
 
 def _whole(description: str, low: int, high: int, value: int, step: int = 1) -> widgets.IntSlider:

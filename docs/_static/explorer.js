@@ -622,6 +622,7 @@
     window.addEventListener("hashchange", () => { readAddress(); redraw(); });
     new MutationObserver(redraw).observe(document.body, { attributeFilter: ["data-theme"] });
     darkMode.addEventListener("change", redraw);
+    window.addEventListener("resize", redraw);  // legends and margins follow the width
     byId("explorer").hidden = false;
     readAddress();
     redraw();
