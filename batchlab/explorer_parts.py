@@ -1,13 +1,13 @@
 """The widgets of the explorer beside its controls, and how they are arranged."""
 
 import ipywidgets as widgets
-import plotly.graph_objects as go
 
 from batchlab import explorer_figures as figures
 from batchlab import explorer_maps as maps
 from batchlab import explorer_page as page
 from batchlab.explorer_answer import Answer
 from batchlab.explorer_controls import Controls
+from batchlab.explorer_plot import Plot
 
 MILLISECONDS_A_PICTURE = 120
 
@@ -28,7 +28,7 @@ class Parts:
     kind : ToggleButtons
         Accuracy or loss.
     upload : FileUpload
-    curves, boundary : plotly.graph_objects.FigureWidget
+    curves, boundary : Plot
     play : Play
     epoch : IntSlider
         After which epoch the boundary is shown; `play` moves it.
@@ -51,9 +51,9 @@ class Parts:
         self.upload.add_class("control-file")
         epochs = answer.setting.epochs
         curves = figures.curve_traces(answer) + figures.curve_traces(None, pinned=True)
-        self.curves = _figure(curves, figures.curves_layout(epochs=answer.asked.epochs))
+        self.curves = Plot(curves, figures.curves_layout(epochs=answer.asked.epochs))
         layout = maps.boundary_layout(*answer.grid[:2])
-        self.boundary = _figure(maps.boundary_traces(answer, epochs), layout)
+        self.boundary = Plot(maps.boundary_traces(answer, epochs), layout, library=False)
         self.play = widgets.Play(
             value=epochs, min=0, max=epochs, interval=MILLISECONDS_A_PICTURE, show_repeat=False
         )
@@ -103,9 +103,3 @@ def _box(name: str, *children: widgets.Widget) -> widgets.Box:
 
 def _panel(name: str, *children: widgets.Widget) -> widgets.VBox:
     return widgets.VBox(children).add_class("explorer-panel").add_class(name)
-
-
-def _figure(traces: list, layout: dict) -> go.FigureWidget:
-    found = go.FigureWidget(data=traces, layout=layout)
-    found._config = {**found._config, "responsive": True, "displaylogo": False}
-    return found

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 
 import ipywidgets as widgets
 import pandas as pd
-import plotly.graph_objects as go
 
 from batchlab import explorer_figures as figures
 from batchlab import explorer_maps as maps
@@ -21,8 +20,6 @@ from batchlab.explorer_setting import Setting
 from batchlab.explorer_words import progress_words, sentence, table, title
 from batchlab.latest import Latest
 
-# In these of a trace a new answer may differ from the one before; the rest stays.
-_LIVE = ("x", "y", "z", "name", "showlegend")
 MOST_PICTURES = 50
 SETTLE = 0.05  # seconds; a slider that is dragged sends its values faster
 
@@ -172,7 +169,7 @@ class App(widgets.VBox):
         with self._redrawing():
             self._draw_curves()
             self._follow_epochs()
-            self._draw_boundary(samples=True)
+            self._draw_boundary()
         self.parts.sentence.value = page.sentence_html(sentence(answer))
         self.parts.numbers.value = page.numbers_html(answer)
         self.parts.caption.value = page.caption_html(figures.caption(answer))
@@ -188,12 +185,7 @@ class App(widgets.VBox):
         traces = figures.curve_traces(self.answer, kind)
         traces += figures.curve_traces(self.pinned, kind, pinned=True)
         self.parts.curves_legend.value = page.legend_html(figures.legend(traces))
-        with self.parts.curves.batch_update():
-            for trace, new in zip(self.parts.curves.data, traces, strict=True):
-                _update(trace, new)
-            for axis in ("xaxis", "yaxis"):
-                self.parts.curves.layout[axis].title.text = layout[axis]["title"]["text"]
-                self.parts.curves.layout[axis].range = layout[axis]["range"]
+        self.parts.curves.draw(traces, layout)
 
     def _draw_pinned(self) -> None:
         self.parts.unpin.disabled = self.pinned is None
@@ -208,21 +200,11 @@ class App(widgets.VBox):
             self.parts.epoch.value = epochs
         self.parts.play.step = max(epochs // MOST_PICTURES, 1)
 
-    def _draw_boundary(self, *, samples: bool = False) -> None:
+    def _draw_boundary(self) -> None:
         epoch = self.parts.epoch.value
-        with self.parts.boundary.batch_update():
-            if samples:
-                traces = maps.boundary_traces(self.answer, epoch)
-                self.parts.boundary_legend.value = page.legend_html(figures.legend(traces))
-                for trace, new in zip(self.parts.boundary.data, traces, strict=True):
-                    _update(trace, new)
-                layout = maps.boundary_layout(*self.answer.grid[:2])
-                for axis in ("xaxis", "yaxis"):
-                    self.parts.boundary.layout[axis].range = layout[axis]["range"]
-            else:
-                believed = maps.boundary_maps(self.answer, epoch)
-                for trace, shares in zip(self.parts.boundary.data, believed, strict=False):
-                    trace.z = shares
+        traces = maps.boundary_traces(self.answer, epoch)
+        self.parts.boundary.draw(traces, maps.boundary_layout(*self.answer.grid[:2]))
+        self.parts.boundary_legend.value = page.legend_html(figures.legend(traces))
         self.parts.when.value = page.caption_html(maps.boundary_caption(self.answer, epoch))
 
     @contextlib.contextmanager
@@ -248,7 +230,3 @@ class App(widgets.VBox):
         else:
             self.ask(setting)
         self.parts.upload.value = ()
-
-
-def _update(trace: go.Scatter | go.Heatmap, new: dict) -> None:
-    trace.update({name: new[name] for name in _LIVE if name in new})

@@ -46,7 +46,7 @@ def cells(app):
 
 
 def drawn(app):
-    (trace,) = [trace for trace in app.parts.curves.data if trace.name == "test set"]
+    (trace,) = [trace for trace in app.parts.curves.drawn.data if trace.name == "test set"]
     return np.asarray(trace.y)
 
 
@@ -114,27 +114,29 @@ def test_a_preset_is_shown_by_every_control(app, monkeypatch):
     assert shown == {"preset": name, **vars(PRESETS[name])}
 
 
+def pinned_tests(app):
+    traces = app.parts.curves.drawn.data
+    return [one for one in traces if (one.name or "").startswith("pinned, test set")]
+
+
 def test_a_pinned_run_stays_while_the_next_is_drawn_over_it(app):
     before = drawn(app)
     app.parts.pin.click()
     move(app, "learning_rate", 0.1)
-    (pinned,) = [
-        trace
-        for trace in app.parts.curves.data
-        if (trace.name or "").startswith("pinned, test set")
-    ]
+    (pinned,) = pinned_tests(app)
     np.testing.assert_array_equal(pinned.y, before)
     assert not np.array_equal(drawn(app), before)
     assert "pinned, test set: batch size 16" in app.parts.curves_legend.value
     app.parts.unpin.click()
-    assert not len(pinned.y) and "pinned" not in app.parts.curves_legend.value
+    assert not any(len(one.y) for one in pinned_tests(app))
+    assert "pinned" not in app.parts.curves_legend.value
 
 
 def test_the_boundary_learns_epoch_by_epoch(app):
     assert app.parts.epoch.value == app.parts.epoch.max == app.parts.play.max == 6
     for epoch in (0, 3):
         app.parts.epoch.value = epoch
-        shares = np.stack([trace.z for trace in app.parts.boundary.data[:3]])
+        shares = np.stack([trace.z for trace in app.parts.boundary.drawn.data[:3]])
         np.testing.assert_allclose(shares.reshape(3, -1).T, app.answer.shares(epoch), rtol=1e-6)
     move(app, "epochs", 8)
     assert (app.parts.epoch.value, app.parts.epoch.max) == (3, 8), (
@@ -222,7 +224,7 @@ def test_it_says_how_far_it_is(app):
 def test_loss_can_be_chosen(app):
     app.parts.kind.value = "loss"
     np.testing.assert_array_equal(drawn(app), app.answer.history["val_loss"].mean("replicate"))
-    assert "nats" in app.parts.curves.layout.yaxis.title.text
+    assert "nats" in app.parts.curves.drawn.layout.yaxis.title.text
 
 
 def test_where_no_widget_is_shown_it_says_what_it_is(app):

@@ -9,11 +9,11 @@ from playwright.sync_api import TimeoutError
 
 WIDTHS = (375, 768, 1280)
 SCHEMES = ("light", "dark")
-# Of plotly's traces. Arrays come typed or plain; gaps in them are null or NaN.
+# Of plotly's traces, unpacked. Arrays come typed or plain; gaps in them are null or NaN.
 TRACES = """(figure) => {
   const plain = (values) => values == null ? [] : Array.from(values, (one) =>
     one !== null && typeof one === "object" ? plain(one) : one === null ? NaN : one);
-  return figure.data.map(({ name, x, y, z }) =>
+  return figure._fullData.map(({ name, x, y, z }) =>
     ({ name: name ?? "", x: plain(x), y: plain(y), z: plain(z) }));
 }"""
 
