@@ -85,7 +85,7 @@ class Program:
 
     def _trace(self, shape: Shape) -> None:
         begin = time.perf_counter()
-        with _lock, building, tf.device(self.device):
+        with building, tf.device(self.device):
             self._traced = _traced(self._made_for, self._replicate, shape, self.device)
         self.shape = shape
         self._seconds += time.perf_counter() - begin
