@@ -52,14 +52,14 @@ def tracing(dtype: str, device: str = "/CPU:0") -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def batches_of_unknown_size(longest: int, *, stacked: bool) -> Iterator[None]:
+def batches_of_unknown_size(longest: int | None, *, stacked: bool) -> Iterator[None]:
     """Say of the batches of unknown size that are traced in the body how long they may be.
 
     Parameters
     ----------
-    longest : int
+    longest : int or None
         In samples, at most ``LONGEST_SUM * PARTS_UNROLLED``. Sums over them are cut if that is
-        more than LONGEST_SUM.
+        more than LONGEST_SUM. None is where none is of unknown size.
     stacked : bool
         Whether the matrices of several replicates are stacked afterwards: sums are cut then.
     """
