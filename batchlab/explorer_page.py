@@ -8,7 +8,7 @@ import numpy as np
 
 from batchlab.explorer_answer import Answer
 from batchlab.explorer_setting import Setting
-from batchlab.explorer_words import METRICS, counted
+from batchlab.explorer_words import METRICS, counted, part_of
 
 _SYMBOLS = {"circle": "●", "triangle-up": "▲", "square": "■", "diamond": "◆", "x": "✕"}
 STYLE = """<style>
@@ -86,8 +86,7 @@ def numbers_html(answer: Answer) -> str:
 
     rows = []
     for metric, words in METRICS.items():
-        part = "test" if metric.startswith("val_") else "train"
-        ceiling = cell(f"bayes_{part}_accuracy") if "accuracy" in metric else "<td></td>"
+        ceiling = cell(f"bayes_{part_of(metric)}_accuracy") if "accuracy" in metric else "<td></td>"
         values = "".join(cell(f"{metric}_{name}") for name in ("mean", "low", "high"))
         name = words.replace(" (nats per sample)", "")
         rows.append(f'<tr><th scope="row">{name}</th>{values}{ceiling}</tr>')

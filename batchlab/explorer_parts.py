@@ -3,9 +3,7 @@
 import ipywidgets as widgets
 
 from batchlab import explorer_figures as figures
-from batchlab import explorer_maps as maps
 from batchlab import explorer_page as page
-from batchlab.explorer_answer import Answer
 from batchlab.explorer_controls import Controls
 from batchlab.explorer_plot import Plot
 
@@ -17,8 +15,8 @@ class Parts:
 
     Parameters
     ----------
-    answer : Answer
-        What the figures show at first.
+    epochs : int
+        Of the first answer, after the last of which its boundary is shown.
 
     Attributes
     ----------
@@ -34,7 +32,7 @@ class Parts:
         After which epoch the boundary is shown; `play` moves it.
     """
 
-    def __init__(self, answer: Answer):
+    def __init__(self, epochs: int):
         self.sentence, self.numbers, self.status = (widgets.HTML() for _ in range(3))
         self.caption, self.when, self.keep = (widgets.HTML() for _ in range(3))
         self.curves_legend, self.boundary_legend = widgets.HTML(), widgets.HTML()
@@ -49,11 +47,7 @@ class Parts:
         self.kind.add_class("control-metric")
         self.upload = widgets.FileUpload(accept=".json", description="open a file")
         self.upload.add_class("control-file")
-        epochs = answer.setting.epochs
-        curves = figures.curve_traces(answer) + figures.curve_traces(None, pinned=True)
-        self.curves = Plot(curves, figures.curves_layout(epochs=answer.asked.epochs))
-        layout = maps.boundary_layout(*answer.grid[:2])
-        self.boundary = Plot(maps.boundary_traces(answer, epochs), layout, library=False)
+        self.curves, self.boundary = Plot(), Plot(library=False)
         self.play = widgets.Play(
             value=epochs, min=0, max=epochs, interval=MILLISECONDS_A_PICTURE, show_repeat=False
         )

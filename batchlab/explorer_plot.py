@@ -56,24 +56,21 @@ class Plot(anywidget.AnyWidget):
 
     Parameters
     ----------
-    traces : list of dict
-    layout : dict
     library : bool
         Whether it brings plotly.js, of 5 MB, along; one in a page has to.
 
     Attributes
     ----------
     drawn : plotly.graph_objects.Figure
-        What is shown.
+        What is shown, once something was drawn.
     """
 
     _esm = _DRAW
     library = traitlets.Unicode().tag(sync=True)
     figure = traitlets.Unicode().tag(sync=True)
 
-    def __init__(self, traces: list[dict], layout: dict, *, library: bool = True):
+    def __init__(self, *, library: bool = True):
         super().__init__(library=plotly.offline.get_plotlyjs() if library else "")
-        self.draw(traces, layout)
 
     def draw(self, traces: list[dict], layout: dict) -> None:
         """Show other traces and another layout."""

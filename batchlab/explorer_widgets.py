@@ -83,7 +83,7 @@ class App(widgets.VBox):
         self._latest = Latest(explorer.stages, self._show, self._fail, settle=SETTLE)
         self.controls = Controls(setting, self.ask)
         self.answer = explorer.answer(setting)
-        self.parts = Parts(self.answer)
+        self.parts = Parts(self.answer.setting.epochs)
         self.parts.keep.value = page.keep_html(setting)
         self.parts.pin.on_click(self.pin)
         self.parts.unpin.on_click(self.unpin)

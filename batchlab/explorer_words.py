@@ -131,7 +131,7 @@ def table(answer: Answer) -> pd.DataFrame:
     rows = {
         METRICS[metric]: {
             **{name: answer.numbers[f"{metric}_{name}"] for name in Interval._fields},
-            "ceiling": answer.numbers.get(f"bayes_{_part(metric)}_accuracy", math.nan)
+            "ceiling": answer.numbers.get(f"bayes_{part_of(metric)}_accuracy", math.nan)
             if metric.endswith("accuracy")
             else math.nan,
         }
@@ -140,5 +140,6 @@ def table(answer: Answer) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
-def _part(metric: str) -> str:
+def part_of(metric: str) -> str:
+    """Return whose Bayes ceiling goes with a metric: "test" or "train"."""
     return "test" if metric.startswith("val_") else "train"

@@ -1,6 +1,7 @@
 """The newest wins: answers to values that come faster than they can be computed."""
 
 import asyncio
+import functools
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Generic, TypeVar
@@ -68,7 +69,7 @@ class Latest(Generic[Value, Result]):
     def meanwhile(self, work: Callable[..., object]) -> None:
         """Let the thread work ahead until a value comes; it takes `stop` as `stages` does."""
         number = self._newest
-        self._pool.submit(work, stop=lambda: number != self._newest)
+        self._pool.submit(work, stop=functools.partial(self._overtaken, number))
 
     async def idle(self) -> None:
         """Wait until the newest value is answered."""
@@ -96,13 +97,14 @@ class Latest(Generic[Value, Result]):
                     self._fail(value, error)
 
     def _run(self, value: Value, number: int, loop: asyncio.AbstractEventLoop) -> None:
-        def overtaken() -> bool:
-            return number != self._newest
-
-        for result in self._stages(value, stop=overtaken):
-            if overtaken():
+        stop = functools.partial(self._overtaken, number)
+        for result in self._stages(value, stop=stop):
+            if stop():
                 return
             loop.call_soon_threadsafe(self._offer, value, number, result)
+
+    def _overtaken(self, number: int) -> bool:
+        return number != self._newest
 
     def _offer(self, value: Value, number: int, result: Result) -> None:
         if number == self._newest:
