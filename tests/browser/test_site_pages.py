@@ -5,7 +5,7 @@ from urllib.parse import unquote, urldefrag
 
 import pytest
 from test_site import GENERIC
-from watching import at_each_width, overflow, photograph, wide_parts
+from watching import at_each_width, overflow, photograph, visit, wide_parts
 
 import batchlab as bl
 
@@ -27,7 +27,7 @@ def visited(site, open_page):
     page, troubles = open_page([site.as_uri() + "/"], width=375)
     found = {}
     for path in sorted(site.rglob("*.html")):
-        page.goto(path.as_uri(), wait_until="load")
+        visit(page, path.as_uri())
         # Pictures that are far below wait until they are looked at.
         page.evaluate(
             """() => Promise.all([...document.images].map((one) => {
@@ -49,7 +49,7 @@ def opened(site, open_page):
     page, troubles = open_page([site.as_uri() + "/"])
 
     def opens(name):
-        page.goto((site / f"{name}.html").as_uri())
+        visit(page, (site / f"{name}.html").as_uri())
         return page
 
     yield opens

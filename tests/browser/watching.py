@@ -56,6 +56,16 @@ def asked_socket(socket, at_home, note):
         note("socket to elsewhere", socket.url)
 
 
+def visit(page, address):
+    """Open a page of the site, and wait until it asks for nothing more.
+
+    The tables' module is imported after the page is loaded. Whoever leaves before that breaks its
+    import off, which reads like a file that is missing.
+    """
+    page.goto(address, wait_until="load")
+    page.evaluate("window.datatables")
+
+
 def traces(page, place):
     """Return the traces of the plotly figure at a place, by their names and without."""
     return page.locator(place).first.evaluate(TRACES)
