@@ -34,6 +34,15 @@ from batchlab.records import setting
 
 PAGE = "explorer"
 NAME = "window.batchlabSweeps"
+# Each uses those before it; a page opened from a folder can load no modules.
+SCRIPTS = (
+    "plotly.min.js",
+    "sweeps.js",
+    "explorer_numbers.js",
+    "explorer_words.js",
+    "explorer_figures.js",
+    "explorer.js",
+)
 SETTINGS = ("batch_size", "learning_rate", "optimizer")
 SHOWN = ("train", "test")
 DASHES = {"-": "solid", "--": "dash", "-.": "dashdot", ":": "dot"}
@@ -192,7 +201,7 @@ def _load_files(app, pagename, templatename, context, doctree) -> None:
     """Load the scripts on the one page that needs them."""
     if pagename == PAGE:
         app.add_css_file("explorer.css")
-        for name in ("plotly.min.js", "sweeps.js", "explorer.js"):
+        for name in SCRIPTS:
             app.add_js_file(name, loading_method="defer")
 
 

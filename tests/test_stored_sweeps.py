@@ -119,7 +119,7 @@ def test_the_page_has_the_stored_numbers(study, data):
 
 
 def test_the_page_draws_the_resamples_of_the_library(study, data):
-    """Its interval is this formula (Efron 1987) on those resamples, see explorer.js."""
+    """Its interval is this formula (Efron 1987) on those resamples, see explorer_numbers.js."""
     cell = study.sel(batch_size=64, learning_rate=0.01, optimizer="Adam")
     z = ndtri([(1 - data["confidence"]) / 2, (1 + data["confidence"]) / 2])
     for replicates in (2, 5, 16):
