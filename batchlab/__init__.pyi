@@ -36,8 +36,8 @@ from .evaluation import evaluate as evaluate
 from .evaluation import evaluate_each as evaluate_each
 from .evaluation import locate as locate
 from .explorer import Explorer as Explorer
+from .explorer_live import explore as explore
 from .explorer_setting import Setting as Setting
-from .explorer_widgets import explore as explore
 from .fingerprint_words import fingerprint_report as fingerprint_report
 from .fingerprints import fingerprint as fingerprint
 from .fingerprints import published_fingerprint as published_fingerprint

@@ -3,6 +3,8 @@
 import sys
 from collections.abc import Sequence
 
+from .extras import check_extra
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line.
@@ -18,12 +20,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit status: 0; 1 if a notebook failed; 2 if the command is wrong; 130 if stopped.
     """
     try:
-        from .cli import batchlab
+        check_extra("notebooks", "what reads commands", ["click"])
     except ModuleNotFoundError as error:
-        if error.name != "click":
-            raise
-        print("batchlab needs click: pip install 'batchlab[notebooks]'", file=sys.stderr)
+        print(f"Error: {error}", file=sys.stderr)
         return 2
+    from .cli import batchlab
+
     try:
         batchlab.main(arguments, prog_name="batchlab")
     except SystemExit as ended:

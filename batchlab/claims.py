@@ -36,7 +36,8 @@ def choose_claims(ids: Sequence[int] = ()) -> tuple[Claim, ...]:
 
     Examples
     --------
-    >>> [claim.source for claim in choose_claims([45, 17])]
+    >>> import batchlab as bl
+    >>> [claim.source for claim in bl.choose_claims([45, 17])]
     ['tutorial', 'survey']
     """
     if isinstance(ids, str) or not isinstance(ids, Sequence):

@@ -7,7 +7,6 @@ A command imports what it needs when it is called: ``--help`` and ``list`` are t
 
 import json
 from collections.abc import Mapping, Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +15,7 @@ import click
 from ._version import __version__
 from .cli_endings import Commands, in_a_sentence, stopped
 from .cli_machine import DEVICE, devices, fingerprint
+from .extras import NOTEBOOKS, check_extra
 
 if TYPE_CHECKING:
     from .batch import Run
@@ -141,7 +141,7 @@ def run(
     from .listing import outcomes
 
     with in_a_sentence():
-        _check_extra()
+        check_extra(*NOTEBOOKS)
         found, file = asked.chosen(names, notebooks, params)
         output = output or asked.default_output(file)
         given = asked.given(found, texts, file)
@@ -215,7 +215,7 @@ def index(
     from . import asked
 
     with in_a_sentence():
-        _check_extra()
+        check_extra(*NOTEBOOKS)
         found, file = asked.chosen(names, notebooks, params)
         failed = _write_index(output or asked.default_output(file), found, file)
     for name in failed:
@@ -225,15 +225,6 @@ def index(
 
 def _say(line: str) -> None:
     click.echo(line)
-
-
-def _check_extra() -> None:
-    missing = [name for name in ("papermill", "nbconvert", "ipykernel") if find_spec(name) is None]
-    if missing:
-        raise ValueError(
-            f"expected what executes notebooks, but {missing[0]} is missing: "
-            "pip install 'batchlab[notebooks]'"
-        )
 
 
 def _plan(

@@ -21,7 +21,7 @@ def in_a_sentence() -> Iterator[None]:
     """End a command with the sentence of an error, and status 2."""
     try:
         yield
-    except (OSError, TypeError, ValueError) as error:
+    except (ModuleNotFoundError, OSError, TypeError, ValueError) as error:
         raise Sentence(str(error)) from error
 
 

@@ -54,7 +54,8 @@ def blobs(
 
     Examples
     --------
-    >>> problem = blobs()
+    >>> import batchlab as bl
+    >>> problem = bl.blobs()
     >>> problem.x_train.shape, problem.n_classes
     ((500, 2), 3)
     """

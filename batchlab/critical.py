@@ -63,10 +63,12 @@ def critical_batch_size(times: xr.Dataset) -> pd.DataFrame:
     --------
     >>> import numpy as np
     >>> import xarray as xr
+    >>> import batchlab as bl
     >>> sizes = np.array([1, 4, 16, 64])
     >>> updates = np.stack([100 * (1 + 20 / sizes)] * 5, axis=1)
     >>> updates = xr.DataArray(updates, {"batch_size": sizes}, ["batch_size", "replicate"])
-    >>> critical_batch_size(xr.Dataset({"update": updates}))["fitted"].round(6).tolist()
+    >>> times = xr.Dataset({"update": updates})
+    >>> bl.critical_batch_size(times)["fitted"].round(6).tolist()
     [100.0, 20.0, 2000.0]
     """
     updates = complete(times)["update"]
@@ -121,6 +123,23 @@ def target_table(times: xr.Dataset, fit: pd.DataFrame | None = None) -> pd.DataF
         tried), `reached` (replicates that did), the mean `updates` of these with their 95 %
         interval, `low` and `high`, the mean `samples`, `fitted` updates, and `error`: the mean
         updates less the fitted ones, divided by the former.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> import batchlab as bl
+    >>> updates = xr.DataArray(
+    ...     [[800, 840], [400, 420], [320, 336]],
+    ...     {"batch_size": [8, 16, 32]},
+    ...     ["batch_size", "replicate"],
+    ... )
+    >>> times = xr.Dataset({"update": updates, "sample": updates * updates["batch_size"]})
+    >>> bl.target_table(times)[["reached", "updates", "samples"]]
+                reached  updates  samples
+    batch_size
+    8                 2    820.0   6560.0
+    16                2    410.0   6560.0
+    32                2    328.0  10496.0
     """
     fit = critical_batch_size(times) if fit is None else fit
     updates = over_replicates(times["update"])

@@ -58,12 +58,16 @@ def plot_critical(
 
     Examples
     --------
+    >>> import xarray as xr
     >>> import batchlab as bl
-    >>> times = bl.updates_to_target(
-    ...     bl.mlp, bl.blobs(), 0.6, batch_size=[32, "full"], learning_rate=[0.04, 0.08, 0.16]
+    >>> updates = xr.DataArray(
+    ...     [[800, 840], [400, 420], [320, 336]],
+    ...     {"batch_size": [8, 16, 32]},
+    ...     ["batch_size", "replicate"],
     ... )
-    >>> len(bl.plot_critical(times))
-    2
+    >>> times = xr.Dataset({"update": updates, "sample": updates * updates["batch_size"]})
+    >>> [ax.get_ylabel() for ax in bl.plot_critical(times)]
+    ['updates of the weights', 'samples seen']
     """
     fit = critical_batch_size(times) if fit is None else fit
     sizes = times["batch_size"].to_numpy()

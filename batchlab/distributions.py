@@ -13,6 +13,17 @@ class GaussianMixture:
     ----------
     centers : ndarray of shape (n_classes, n_features)
     standard_deviations : ndarray of shape (n_classes,)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import batchlab as bl
+    >>> mixture = bl.GaussianMixture(np.array([[0.0, 0.0], [4.0, 0.0]]), np.array([1.0, 1.0]))
+    >>> mixture.predict(np.array([[1.0, 3.0], [3.0, -3.0]])).tolist()
+    [0, 1]
+    >>> x, y = mixture.sample(1000, seed=0)
+    >>> x.shape, y.shape
+    ((1000, 2), (1000,))
     """
 
     centers: np.ndarray

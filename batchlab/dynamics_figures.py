@@ -148,6 +148,16 @@ def plot_gradient_norms(
     ------
     ValueError
         If the norms have other dimensions or there are fewer axes.
+
+    Examples
+    --------
+    >>> import batchlab as bl
+    >>> problem = bl.blobs()
+    >>> history = bl.fit(bl.mlp, problem, batch_size=500, epochs=2, replicates=3)
+    >>> noise = bl.gradient_noise(bl.mlp, problem, history)
+    >>> norms = bl.minibatch_norms(noise, batch_size=[1, 10, 100])
+    >>> bl.plot_gradient_norms(norms)[0].get_ylabel()
+    'averaged gradient, root mean square norm'
     """
     axes = panel_axes("norm", 2, 2, (6.2, 4.6), axes)
     for ax, name, power in zip(axes, ("norm", "summed_squared_norm"), (-0.5, 1), strict=True):
@@ -188,6 +198,15 @@ def plot_loss_between(
     ------
     ValueError
         If `part` is another, or the line has other dimensions than replicate and position.
+
+    Examples
+    --------
+    >>> import batchlab as bl
+    >>> problem = bl.blobs()
+    >>> fits = [bl.fit(bl.mlp, problem, batch_size=size, epochs=3) for size in (32, 500)]
+    >>> line = bl.loss_between(bl.mlp, problem, *fits, points=3)
+    >>> bl.plot_loss_between(line).get_xlabel()
+    'place on the line from the first (0) to the second weights (1)'
     """
     choice("part", part, ("train", "test"))
     name = "train" if part == "train" else "val"

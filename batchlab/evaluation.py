@@ -23,6 +23,14 @@ def diverged(history: xr.Dataset) -> xr.DataArray:
     Returns
     -------
     xarray.DataArray of bool, dimensions (grid…, replicate)
+
+    Examples
+    --------
+    >>> import batchlab as bl
+    >>> rates = [0.01, 1e300]  # one of them absurd
+    >>> study = bl.sweep(bl.mlp, bl.blobs(), batch_size=500, learning_rate=rates, epochs=2)
+    >>> bl.diverged(study).sel(replicate=0).values.tolist()
+    [False, True]
     """
     return ~finite(history).all(record_dimension(history))
 
@@ -166,6 +174,20 @@ def evaluate_each(histories: dict[str, xr.Dataset], metric: str) -> pd.DataFrame
     ------
     ValueError
         If `metric` is another.
+
+    Examples
+    --------
+    >>> import batchlab as bl
+    >>> runs = {"batch 32": {"batch_size": 32}, "full batch": {"batch_size": "full"}}
+    >>> histories = bl.fit_each(bl.mlp, bl.blobs(), runs, epochs=2, replicates=3)
+    >>> table = bl.evaluate_each(histories, "val_accuracy")
+    >>> table[["replicates", "diverged"]]
+                  replicates  diverged
+    val_accuracy
+    batch 32               3         0
+    full batch             3         0
+    >>> table["mean"].idxmax()
+    'batch 32'
     """
     for history in histories.values():
         chosen_metric(history, metric)
@@ -198,6 +220,15 @@ def locate(history: xr.Dataset, **published: float) -> pd.DataFrame:
     ------
     ValueError
         If a name is another.
+
+    Examples
+    --------
+    >>> import batchlab as bl
+    >>> history = bl.fit(bl.mlp, bl.blobs(), batch_size=500, epochs=2, replicates=3)
+    >>> bl.locate(history, val_accuracy=0.83)[["published", "below", "above", "reproduced"]]
+                  published  below  above  reproduced
+    metric
+    val_accuracy       0.83      3      0       False
     """
     rows = {}
     names = final_metrics(history)

@@ -12,6 +12,8 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from .extras import APP, check_extra
+
 # Voilà's page asks two servers for icons that it has brought along, and so fails without a network.
 _PAGE = """{%- extends 'voila/templates/lab/index.html.j2' -%}
 {%- block notebook_css -%}
@@ -89,4 +91,8 @@ def _said(record: logging.LogRecord) -> bool:
 
 
 if __name__ == "__main__":
+    try:
+        check_extra(*APP)
+    except ModuleNotFoundError as error:
+        sys.exit(f"Error: {error}")
     main(sys.argv[1:])

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import functools
-import os
 from collections.abc import Iterator
 
 import ipywidgets as widgets
@@ -22,32 +21,6 @@ from batchlab.latest import Latest
 
 MOST_PICTURES = 50
 SETTLE = 0.05  # seconds; a slider that is dragged sends its values faster
-
-
-def explore(setting: Setting | None = None, *, explorer: Explorer | None = None) -> "App":
-    """Return the live explorer, to be shown as the last value of a notebook's cell.
-
-    Parameters
-    ----------
-    setting : Setting or None
-        To begin with; None is the default. The query of the page's address goes before it, where
-        Voilà serves the notebook.
-    explorer : Explorer or None
-        Whose answers it shows; None is a new one.
-
-    Returns
-    -------
-    App
-        A widget; `setting` and `answer` say what it shows.
-
-    Examples
-    --------
-    >>> import batchlab as bl
-    >>> app = bl.explore(bl.Setting(batch_size=500, epochs=5))
-    >>> app.setting.batch_size
-    500
-    """
-    return App(setting or Setting(), explorer or Explorer(), os.environ.get("QUERY_STRING", ""))
 
 
 class App(widgets.VBox):

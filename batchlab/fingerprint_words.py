@@ -51,6 +51,14 @@ def fingerprint_report(own: xr.Dataset, published: xr.Dataset | None = None) -> 
     ------
     ValueError
         If the two are not of the same runs and replicates.
+
+    Examples
+    --------
+    >>> import batchlab as bl
+    >>> own = bl.published_fingerprint()  # in place of bl.fingerprint(), which trains
+    >>> report, agrees = bl.fingerprint_report(own)
+    >>> agrees
+    True
     """
     published = published_fingerprint() if published is None else published
     device, usual = own.attrs["device"], is_usual()

@@ -110,6 +110,15 @@ def published_fingerprint() -> xr.Dataset:
     ------
     ValueError
         If its values do not have the digests that are stored beside them.
+
+    Examples
+    --------
+    >>> import batchlab as bl
+    >>> published = bl.published_fingerprint()
+    >>> dict(published.sizes)
+    {'run': 5, 'replicate': 8, 'epoch': 200}
+    >>> published["run"].values.tolist()
+    ['500 at 0.01', '32 at 0.01', '4 at 0.01', '1 at 0.001', '1 at 0.01']
     """
     with (
         resources.as_file(resources.files("batchlab") / "fingerprint.nc") as path,
@@ -133,6 +142,18 @@ def write_fingerprint(printed: xr.Dataset, path: str | os.PathLike[str]) -> None
     printed : xarray.Dataset
         From `fingerprint`.
     path : path
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import xarray as xr
+    >>> import batchlab as bl
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "fingerprint.nc"
+    ...     bl.write_fingerprint(bl.published_fingerprint(), path)
+    ...     "sha256" in xr.load_dataset(path)
+    True
     """
     rows = [list(each.values()) for each in digests(printed).values()]
     sealed = printed.assign_coords(metric=list(METRICS))

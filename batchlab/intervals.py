@@ -38,6 +38,14 @@ def mean_interval(values: np.ndarray) -> Interval:
     References
     ----------
     Efron, "Better bootstrap confidence intervals", 1987, section 3.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import batchlab as bl
+    >>> mean, low, high = bl.mean_interval(np.array([0.79, 0.80, 0.82, 0.83]))
+    >>> print(f"{mean:.2f}, from {low:.2f} to {high:.2f}")
+    0.81, from 0.80 to 0.82
     """
     values = np.asarray(values, dtype="float64")
     if len(values) == 0:
@@ -106,6 +114,16 @@ def over_replicates(values: xr.DataArray) -> xr.Dataset:
     -------
     xarray.Dataset
         Variables `mean`, `low` and `high`, see `mean_interval`, of the other dimensions.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import xarray as xr
+    >>> import batchlab as bl
+    >>> accuracies = [[0.6, 0.7, 0.8], [0.8, 0.9, np.nan]]
+    >>> values = xr.DataArray(accuracies, dims=["batch_size", "replicate"])
+    >>> bl.over_replicates(values)["mean"].round(3).values.tolist()
+    [0.7, 0.85]
     """
     values = values.reset_coords(drop=True)
     others = [name for name in values.dims if name != "replicate"]

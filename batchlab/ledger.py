@@ -115,6 +115,17 @@ def judge(claim: Claim, results: Sequence[xr.Dataset]) -> Judged:
     Returns
     -------
     Judged
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> import batchlab as bl
+    >>> (claim,) = bl.choose_claims([37])
+    >>> claim.statement
+    'Batch size 512 makes two updates an epoch.'
+    >>> judged = bl.judge(claim, [xr.Dataset({"larger_than_data": 1})])  # updates, by Keras
+    >>> judged.verdict, judged.findings[0].effect.mean
+    ('contradicted', 1.0)
     """
     findings = [
         Finding(place, condition, effect, part.rule.judge(effect))
@@ -139,6 +150,19 @@ def judge_all(
     Returns
     -------
     list of Judged
+
+    Examples
+    --------
+    `batchlab.laboratory` has the true experiments; here one is made up, which takes no time.
+
+    >>> import xarray as xr
+    >>> import batchlab as bl
+    >>> from batchlab.evidence.laboratory import Experiment, Laboratory
+    >>> updates = xr.Dataset({"full": 1, "larger_than_data": 1})  # of an epoch
+    >>> made_up = {"counted": Experiment("made up", lambda laboratory: updates)}
+    >>> judged = bl.judge_all(Laboratory(made_up), bl.choose_claims([7, 37]))
+    >>> [each.verdict for each in judged]
+    ['reproduced', 'contradicted']
     """
     claims = list(claims)
     with progress_bar(len(claims), unit="claim", description="ledger", show=progress) as bar:
@@ -179,6 +203,19 @@ def verdict_counts(judged: Sequence[Judged]) -> pd.DataFrame:
     -------
     pandas.DataFrame
         By source, in the order of their claims, and `all`; a column for each verdict.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> import batchlab as bl
+    >>> updates = xr.Dataset({"full": 1, "larger_than_data": 1})  # of an epoch, by Keras
+    >>> judged = [bl.judge(claim, [updates]) for claim in bl.choose_claims([7, 37])]
+    >>> bl.verdict_counts(judged)[["reproduced", "contradicted"]]
+               reproduced  contradicted
+    source
+    video               1             0
+    Adam post           0             1
+    all                 1             1
     """
     sources = [each.claim.source for each in judged]
     table = pd.crosstab(sources, [each.verdict for each in judged], rownames=["source"])
@@ -205,6 +242,15 @@ def surprises(judged: Sequence[Judged], *, number: int = 5) -> list[tuple[Judged
     -------
     list of (Judged, Finding)
         The most surprising first, each claim once.
+
+    Examples
+    --------
+    >>> import batchlab as bl
+    >>> study = bl.sweep(bl.mlp, bl.blobs(), batch_size=[500], epochs=2, replicates=3)
+    >>> (claim,) = bl.choose_claims([17])
+    >>> judged = [bl.judge(claim, [study, study])]  # after 2 epochs instead of 200
+    >>> [(each.claim.id, finding.verdict) for each, finding in bl.surprises(judged)]
+    [(17, 'contradicted')]
     """
     ranked = []
     for each in judged:

@@ -39,6 +39,15 @@ def plot_ledger(judged: Sequence[Judged], *, ax: Axes | None = None) -> Axes:
     ------
     ValueError
         If there are no claims.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> import batchlab as bl
+    >>> updates = xr.Dataset({"full": 1, "larger_than_data": 1})  # of an epoch, by Keras
+    >>> judged = [bl.judge(claim, [updates]) for claim in bl.choose_claims([7, 37])]
+    >>> [text.get_text() for text in bl.plot_ledger(judged).texts]
+    ['7', '37 ×']
     """
     if not judged:
         raise ValueError("judged: expected at least one claim, received none.")
@@ -98,6 +107,16 @@ def plot_findings(
         A line for each part and condition: the mean and its 95 % interval, the central 95 % of the
         replicates as a thin line, coloured by the verdict on it alone. The green area is where it
         would lie if the claim were true.
+
+    Examples
+    --------
+    >>> import batchlab as bl
+    >>> study = bl.sweep(bl.mlp, bl.blobs(), batch_size=[500], epochs=2, replicates=3)
+    >>> (claim,) = bl.choose_claims([17])
+    >>> judged = [bl.judge(claim, [study, study])]  # after 2 epochs instead of 200
+    >>> ax = bl.plot_findings(judged, claims=[17])
+    >>> [tick.get_text() for tick in ax.get_yticklabels()]
+    ['(1) final training accuracy', '(2) final test accuracy']
     """
     rows = [
         (each, finding)

@@ -44,6 +44,18 @@ def ledger_table(judged: Sequence[Judged], laboratory: Laboratory) -> pd.DataFra
         any), `effect` (the mean with its 95 % interval, for published numbers the central 95 % of
         the replicates; under several conditions the lowest and the highest), `verdict` and
         `because`. Several parts are numbered.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> import batchlab as bl
+    >>> updates = xr.Dataset({"full": 1, "larger_than_data": 1})  # of an epoch, by Keras
+    >>> judged = [bl.judge(claim, [updates]) for claim in bl.choose_claims([7, 37])]
+    >>> bl.ledger_table(judged, bl.laboratory())[["source", "rule", "effect", "verdict"]]
+           source                     rule effect       verdict
+    id
+    7       video  exactly 1, in every run      1    reproduced
+    37  Adam post  exactly 2, in every run      1  contradicted
     """
     rows = [_row(each, laboratory) for each in judged]
     return pd.DataFrame(rows, columns=list(_COLUMNS)).set_index("id")
@@ -80,6 +92,18 @@ def findings_table(judged: Sequence[Judged]) -> pd.DataFrame:
         By claim, part (from 1) and condition; columns `mean`, `low` and `high` (the 95 % interval
         of the mean), `from` and `to` (the central 95 % of the replicates), to three significant
         digits, as text; `replicates` (0 where it is counted or computed) and `verdict`.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> import batchlab as bl
+    >>> updates = xr.Dataset({"full": 1, "larger_than_data": 1})  # of an epoch, by Keras
+    >>> judged = [bl.judge(claim, [updates]) for claim in bl.choose_claims([7, 37])]
+    >>> bl.findings_table(judged)[["mean", "verdict"]]
+                         mean       verdict
+    claim part condition
+    7     1                 1    reproduced
+    37    1                 1  contradicted
     """
     index, rows = [], []
     for each in judged:
@@ -176,6 +200,15 @@ def reasons(judged: Sequence[Judged], *, figure: str) -> str:
     -------
     str
         A paragraph for each claim that is contradicted, wholly or in part.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> import batchlab as bl
+    >>> updates = xr.Dataset({"full": 1, "larger_than_data": 1})  # of an epoch, by Keras
+    >>> judged = [bl.judge(claim, [updates]) for claim in bl.choose_claims([7, 37])]
+    >>> print(bl.reasons(judged, figure="updates").splitlines()[0])
+    37 (Adam post) Batch size 512 makes two updates an epoch.
     """
     told = [
         f"{each.claim.id} ({each.claim.source}) {each.claim.statement}\n"
@@ -222,6 +255,16 @@ def ledger_summary(judged: Sequence[Judged]) -> str:
     -------
     str
         Markdown.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> import batchlab as bl
+    >>> updates = xr.Dataset({"full": 1, "larger_than_data": 1})  # of an epoch, by Keras
+    >>> judged = [bl.judge(claim, [updates]) for claim in bl.choose_claims([7, 37])]
+    >>> print(bl.ledger_summary(judged))
+    Of 2 claims 1 are reproduced, 0 hold only under conditions or in part, 1 are contradicted, and 0
+    cannot be decided here.
     """
     counted = verdict_counts(judged).loc["all"]
     lines = [
@@ -248,6 +291,16 @@ def ledger_page(judged: Sequence[Judged], laboratory: Laboratory) -> str:
     str
         A row for each claim: what it says; what was measured, on which runs, and by which rule;
         the effect; the verdict.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> import batchlab as bl
+    >>> updates = xr.Dataset({"full": 1, "larger_than_data": 1})  # of an epoch, by Keras
+    >>> judged = [bl.judge(claim, [updates]) for claim in bl.choose_claims([7, 37])]
+    >>> page = bl.ledger_page(judged, bl.laboratory())
+    >>> page.count("<tr>"), "Batch size 512 makes two updates" in page
+    (3, True)
     """
     table = ledger_table(judged, laboratory).map(html.escape)
     rows = "".join(

@@ -42,6 +42,13 @@ def plot_problem(problem: Problem, *, ax: Axes | None = None) -> Axes:
     ------
     TypeError, ValueError
         If the problem is a classification by one feature.
+
+    Examples
+    --------
+    >>> import batchlab as bl
+    >>> print(bl.plot_problem(bl.blobs()).get_title())
+    blobs: 500 training and 500 test samples
+    best possible accuracy 0.824 (training), 0.840 (test)
     """
     check_problem(problem)
     parts = _parts(problem)
@@ -160,6 +167,15 @@ def plot_decision_boundary(
     ValueError
         If the problem is a regression or has other than two features, or the model returns other
         than probabilities of its classes.
+
+    Examples
+    --------
+    >>> import batchlab as bl
+    >>> problem = bl.blobs()
+    >>> history = bl.fit(bl.mlp, problem, batch_size=500, epochs=2, replicates=3)
+    >>> model = bl.trained_model(bl.mlp, problem, history, replicate=0)
+    >>> bl.plot_decision_boundary(model, problem, resolution=50).get_xlabel()
+    'feature 0'
     """
     check_classification(problem, "decision boundaries")
     _check_plane(problem)

@@ -87,7 +87,7 @@ def memory_needed(
     Examples
     --------
     >>> import batchlab as bl
-    >>> table = memory_needed(bl.mlp, bl.blobs(), batch_size=[1, 32])
+    >>> table = bl.memory_needed(bl.mlp, bl.blobs(), batch_size=[1, 32])
     >>> table.loc[32, ["weights", "activations"]].tolist()
     [2424, 13568]
     """
@@ -139,7 +139,7 @@ def largest_batch(
     Examples
     --------
     >>> import batchlab as bl
-    >>> largest_batch(bl.mlp, bl.blobs(), memory=1e6)
+    >>> bl.largest_batch(bl.mlp, bl.blobs(), memory=1e6)
     795
     """
     memory = positive_number("memory", memory)

@@ -87,7 +87,7 @@ def compiled_memory(
     Examples
     --------
     >>> import batchlab as bl
-    >>> table = compiled_memory(bl.mlp, bl.blobs(), batch_size=32)
+    >>> table = bl.compiled_memory(bl.mlp, bl.blobs(), batch_size=32)
     >>> bool(table.loc[32, "arguments"] > 2 * 2424)  # weights and their momentum
     True
     """

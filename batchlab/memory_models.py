@@ -40,7 +40,8 @@ def blank_problem(
 
     Examples
     --------
-    >>> blank_problem((512, 512, 3), n_classes=10).x_train.shape
+    >>> import batchlab as bl
+    >>> bl.blank_problem((512, 512, 3), n_classes=10).x_train.shape
     (10, 512, 512, 3)
     """
     shape = _shape(feature_shape)
@@ -81,6 +82,7 @@ def input_bytes(feature_shape: Sequence[int], *, batch_size: int, dtype: str = "
 
     Examples
     --------
+    >>> from batchlab.memory_models import input_bytes
     >>> input_bytes((512, 512, 3), batch_size=64, dtype="uint8")
     50331648
     """
@@ -127,7 +129,8 @@ def convnet(
 
     Examples
     --------
-    >>> convnet(blank_problem((512, 512, 3), n_classes=10)).count_params()
+    >>> import batchlab as bl
+    >>> bl.convnet(bl.blank_problem((512, 512, 3), n_classes=10)).count_params()
     314
     """
     check_problem(problem)

@@ -76,7 +76,7 @@ def measured_peak(
     Examples
     --------
     >>> import batchlab as bl
-    >>> table = measured_peak(bl.mlp, bl.blobs(), batch_size=32)
+    >>> table = bl.measured_peak(bl.mlp, bl.blobs(), batch_size=32, device="cpu")
     >>> bool((table["growth"] < table["process"]).all())
     True
     """

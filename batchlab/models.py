@@ -51,8 +51,8 @@ def mlp(
 
     Examples
     --------
-    >>> from batchlab import blobs
-    >>> mlp(blobs()).count_params()
+    >>> import batchlab as bl
+    >>> bl.mlp(bl.blobs()).count_params()
     303
     """
     check_problem(problem)

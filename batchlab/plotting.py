@@ -66,6 +66,13 @@ def plot_learning_curves(
     ------
     ValueError
         If `metric`, `x` or one of `parts` is another.
+
+    Examples
+    --------
+    >>> import batchlab as bl
+    >>> history = bl.fit(bl.mlp, bl.blobs(), batch_size=500, epochs=2, replicates=3)
+    >>> bl.plot_learning_curves(history, x="update").get_title()
+    'blobs, batch size 500, learning rate 0.01'
     """
     metric = chosen_kind(history, metric)
     choice("x", x, tuple(BUDGETS))
@@ -120,6 +127,14 @@ def plot_comparison(
     ValueError
         If `metric`, `part` or one of `budgets` is another, there are no histories or budgets, or
         fewer axes than budgets.
+
+    Examples
+    --------
+    >>> import batchlab as bl
+    >>> history = bl.fit(bl.mlp, bl.blobs(), batch_size=500, epochs=2, replicates=3)
+    >>> axes = bl.plot_comparison({"full batch": history}, budgets=["epoch", "update"])
+    >>> [ax.get_xlabel() for ax in axes]
+    ['epochs (passes over the training set)', 'updates of the weights']
     """
     _check_histories(histories)
     for history in histories.values():
@@ -174,6 +189,14 @@ def plot_replicates(
     ------
     ValueError
         If `metric` is another or there are no histories.
+
+    Examples
+    --------
+    >>> import batchlab as bl
+    >>> history = bl.fit(bl.mlp, bl.blobs(), batch_size=500, epochs=2, replicates=3)
+    >>> ax = bl.plot_replicates({"full batch": history}, published={"full batch": 0.83})
+    >>> [text.get_text() for text in ax.get_legend().get_texts()][:3]
+    ['Bayes ceiling, test set: 0.840', 'a replicate', 'published (one run)']
     """
     _check_histories(histories)
     for history in histories.values():

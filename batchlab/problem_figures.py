@@ -37,6 +37,15 @@ def plot_across_problems(
     ------
     ValueError
         If `metric` is another, there are no studies, or they are not over the same problems alone.
+
+    Examples
+    --------
+    >>> import batchlab as bl
+    >>> problems = {"first": bl.blobs(), "second": bl.blobs(random_state=1)}
+    >>> study = bl.sweep(bl.mlp, problems, batch_size=500, epochs=2, replicates=3)
+    >>> ax = bl.plot_across_problems({"full batch": study})
+    >>> [tick.get_text().split()[0] for tick in ax.get_xticklabels()]
+    ['first', 'second']
     """
     table = across_problems(studies, metric=metric)
     part, _ = split(metric)

@@ -61,9 +61,12 @@ def plot_recommendation(study: xr.Dataset, *, axes: Sequence[Axes] | None = None
     >>> import batchlab as bl
     >>> from sklearn.datasets import load_wine
     >>> problem = bl.problem_from(load_wine())
-    >>> study, _ = bl.recommend(bl.mlp, problem, seconds=20, budget="update", batch_size=[8, 32])
-    >>> len(bl.plot_recommendation(study))
-    3
+    >>> few = {"batch_size": [53], "replicates": 2, "tuning_replicates": 2}
+    >>> study, _ = bl.recommend(
+    ...     bl.mlp, problem, budget="update", target=0.3, learning_rate=[0.02, 0.04], **few
+    ... )
+    >>> bl.plot_recommendation(study)[0].get_ylabel().splitlines()[0]
+    'updates to the target'
     """
     if "update" not in study:
         raise ValueError("study: expected one with a batch size measured, received one without.")

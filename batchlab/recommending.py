@@ -54,6 +54,20 @@ class Recommendation(NamedTuple):
         What was measured.
     verdict : str
         What follows from it, in words.
+
+    Examples
+    --------
+    >>> import batchlab as bl
+    >>> from sklearn.datasets import load_wine
+    >>> problem = bl.problem_from(load_wine())
+    >>> few = {"batch_size": [53], "replicates": 2, "tuning_replicates": 2}
+    >>> found = bl.recommend(
+    ...     bl.mlp, problem, budget="update", target=0.3, learning_rate=[0.02, 0.04], **few
+    ... )
+    >>> found.study["update"].dims
+    ('batch_size', 'replicate')
+    >>> found.verdict.splitlines()[0]
+    'Nothing to compare: only batch size 53 was brought to the target, val_loss 0.3.'
     """
 
     study: xr.Dataset
@@ -154,8 +168,13 @@ def recommend(
     >>> import batchlab as bl
     >>> from sklearn.datasets import load_wine
     >>> problem = bl.problem_from(load_wine())
-    >>> study, verdict = bl.recommend(bl.mlp, problem, seconds=20, budget="update")
-    >>> bool(study["update"].notnull().any())
+    >>> few = {"batch_size": [8, 53], "replicates": 2, "tuning_replicates": 2}
+    >>> study, verdict = bl.recommend(
+    ...     bl.mlp, problem, budget="update", target=0.3, learning_rate=[0.02, 0.04], **few
+    ... )
+    >>> study["update"].dims
+    ('batch_size', 'replicate')
+    >>> bool(study["update"].notnull().all())
     True
     """
     watch = Stopwatch(positive_number("seconds", seconds))

@@ -100,6 +100,16 @@ def seconds_per_replicate(history: xr.Dataset) -> float | xr.DataArray:
     -------
     float, or for a study xarray.DataArray of its grid dimensions
         Seconds. Replicates are trained side by side, so one alone takes longer than this.
+
+    Examples
+    --------
+    >>> import batchlab as bl
+    >>> history = bl.fit(bl.mlp, bl.blobs(), batch_size=500, epochs=2, replicates=3)
+    >>> bl.seconds_per_replicate(history) == history.attrs["training_seconds"] / 3
+    True
+    >>> study = bl.sweep(bl.mlp, bl.blobs(), batch_size=[32, 500], epochs=2, replicates=3)
+    >>> bl.seconds_per_replicate(study).dims
+    ('batch_size',)
     """
     seconds = setting(history, "training_seconds").astype("float64") / history.sizes["replicate"]
     return seconds if seconds.ndim else float(seconds)

@@ -99,6 +99,19 @@ def plot_spread_by_cause(
     ------
     ValueError
         If the table is not by run and cause.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import batchlab as bl
+    >>> names = ["run", "cause"]
+    >>> index = pd.MultiIndex.from_product([["500 at 0.01"], ["weights", "order"]], names=names)
+    >>> table = pd.DataFrame(
+    ...     {"std": [0.02, 0.01], "low": [0.015, 0.008], "high": [0.03, 0.02]}, index=index
+    ... )
+    >>> ax = bl.plot_spread_by_cause(table)
+    >>> [text.get_text() for text in ax.get_legend().get_texts()]
+    ['initial weights', 'order of the samples']
     """
     if list(table.index.names) != ["run", "cause"]:
         raise ValueError(

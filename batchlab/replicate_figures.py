@@ -39,6 +39,16 @@ def plot_variance_split(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     ------
     ValueError
         If the table is not by batch size and origin.
+
+    Examples
+    --------
+    >>> import batchlab as bl
+    >>> study = bl.sweep(
+    ...     bl.mlp, bl.blobs(), batch_size=[32, 500], epochs=2, **bl.crossed_seeds(2, 2)
+    ... )
+    >>> ax = bl.plot_variance_split(bl.variance_split(study))
+    >>> [text.get_text() for text in ax.get_legend().get_texts()]
+    ['initial weights', 'order of the samples', 'the two together']
     """
     _check_levels(table, "batch_size", "origin")
     ax = axes_or_new(ax)
@@ -74,6 +84,15 @@ def plot_ensembles(table: pd.DataFrame, problem: Problem, *, ax: Axes | None = N
     ValueError
         If the table is not by members and at most one other dimension, or the problem is a
         regression.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import batchlab as bl
+    >>> rows = {"accuracy": [0.81, 0.82], "low": [0.80, 0.81], "high": [0.82, 0.83]}
+    >>> table = pd.DataFrame(rows, index=pd.Index([2, 4], name="members"))
+    >>> bl.plot_ensembles(table, bl.blobs()).get_xlabel()
+    'members: replicates whose predictions are averaged'
     """
     others = [name for name in table.index.names if name != "members"]
     _check_levels(table, *others[:1], "members")

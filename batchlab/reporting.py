@@ -25,6 +25,17 @@ def run_report(*histories: xr.Dataset) -> str:
     ------
     ValueError
         If no history is given.
+
+    Examples
+    --------
+    >>> import batchlab as bl
+    >>> history = bl.fit(bl.mlp, bl.blobs(), batch_size=500, epochs=2, replicates=3)
+    >>> for line in bl.run_report(history).splitlines():
+    ...     print(line.split()[0])
+    batchlab
+    device:
+    batch
+    seconds
     """
     if not histories:
         raise ValueError("histories: expected at least one, received none.")

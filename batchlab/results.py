@@ -63,10 +63,14 @@ def open_result(path: str | os.PathLike[str]) -> xr.Dataset:
 
     Examples
     --------
+    >>> import tempfile
+    >>> from pathlib import Path
     >>> import batchlab as bl
     >>> history = bl.fit(bl.mlp, bl.blobs(), batch_size=32, epochs=5)
-    >>> history.to_netcdf("history.nc", engine="h5netcdf")
-    >>> bl.open_result("history.nc").identical(history)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "history.nc"
+    ...     history.to_netcdf(path, engine="h5netcdf")
+    ...     bl.open_result(path).identical(history)
     True
     """
     if not isinstance(path, str | os.PathLike) or not os.fspath(path):

@@ -109,10 +109,11 @@ def updates_to_target(
     Examples
     --------
     >>> import batchlab as bl
+    >>> few = {"replicates": 4, "tuning_replicates": 4}
     >>> times = bl.updates_to_target(
-    ...     bl.mlp, bl.blobs(), 0.6, batch_size=[32, "full"], learning_rate=[0.04, 0.08, 0.16]
+    ...     bl.mlp, bl.blobs(), 0.6, batch_size=[16, "full"], learning_rate=[0.04, 0.08], **few
     ... )
-    >>> bool(times["update"].sel(batch_size=32).mean() > times["update"].sel(batch_size=500).mean())
+    >>> bool(times["update"].sel(batch_size=16).mean() > times["update"].sel(batch_size=500).mean())
     True
     """
     check_problem(problem)

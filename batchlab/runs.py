@@ -43,7 +43,7 @@ def fit_each(
     Examples
     --------
     >>> import batchlab as bl
-    >>> runs = {"small": {"batch_size": 8}, "full": {"batch_size": "full"}}
+    >>> runs = {"small": {"batch_size": 32}, "full": {"batch_size": "full"}}
     >>> list(bl.fit_each(bl.mlp, bl.blobs(), runs, epochs=2))
     ['small', 'full']
     """
@@ -145,13 +145,13 @@ def side_by_side(histories: Mapping[str, xr.Dataset], *, dimension: str = "run")
     --------
     >>> import batchlab as bl
     >>> problem = bl.blobs()
-    >>> run = {"epochs": 5, "replicates": 5}
+    >>> run = {"epochs": 2, "replicates": 3}
     >>> histories = {
-    ...     "stays": bl.fit(bl.mlp, problem, batch_size=8, **run),
-    ...     "grows": bl.fit(bl.mlp, problem, batch_size=lambda epoch: 8 * 2**epoch, **run),
+    ...     "stays": bl.fit(bl.mlp, problem, batch_size=32, **run),
+    ...     "grows": bl.fit(bl.mlp, problem, batch_size=lambda epoch: (32, 500)[epoch], **run),
     ... }
     >>> int(bl.compare(bl.side_by_side(histories), run="stays").loc["grows", "pairs"])
-    5
+    3
     """
     if not isinstance(histories, Mapping):
         raise TypeError(

@@ -36,6 +36,23 @@ def savings(times: xr.Dataset) -> pd.DataFrame:
     ------
     ValueError
         If `times` is not such a dataset.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> import batchlab as bl
+    >>> updates = xr.DataArray(
+    ...     [[800, 840], [400, 420], [320, 336]],
+    ...     {"batch_size": [8, 16, 32]},
+    ...     ["batch_size", "replicate"],
+    ... )
+    >>> times = xr.Dataset({"update": updates, "sample": updates * updates["batch_size"]})
+    >>> bl.savings(times)[["updates", "perfect", "samples"]]
+                updates  perfect  samples
+    batch_size
+    8               1.0      1.0      1.0
+    16              0.5      0.5      1.0
+    32              0.8      0.5      1.6
     """
     known = complete(times)
     sizes = known["batch_size"].to_numpy()
@@ -84,6 +101,22 @@ def stops_helping(saved: pd.DataFrame, *, cost: float = 2.0) -> pd.Series:
     ------
     TypeError, ValueError
         If `cost` is not a positive number.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> import batchlab as bl
+    >>> updates = xr.DataArray(
+    ...     [[800, 840], [400, 420], [320, 336]],
+    ...     {"batch_size": [8, 16, 32]},
+    ...     ["batch_size", "replicate"],
+    ... )
+    >>> times = xr.Dataset({"update": updates, "sample": updates * updates["batch_size"]})
+    >>> bl.stops_helping(bl.savings(times), cost=1.5)
+    perfect_up_to       16
+    affordable_up_to    16
+    saving_up_to        32
+    dtype: Int64
     """
     cost = positive_number("cost", cost)
     first = np.arange(len(saved)) == 0
@@ -130,6 +163,21 @@ def noise_to_target(noise: xr.Dataset, reached: xr.DataArray, *, batch_size: int
     ----------
     McCandlish, Kaplan, Amodei et al., "An empirical model of large-batch training", 2018, equation
     2.7 and appendix D.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> import batchlab as bl
+    >>> along = {"update": [0, 10, 20]}
+    >>> scale = xr.DataArray([[10.0, 30.0, 90.0]] * 2, along, ["replicate", "update"])
+    >>> reached = xr.DataArray([20, 20], dims="replicate")
+    >>> noise = xr.Dataset({"noise_scale": scale})
+    >>> bl.noise_to_target(noise, reached, batch_size=10)["mean"].round(2)
+    moment
+    start     10.00
+    course    16.67
+    target    30.00
+    Name: mean, dtype: float64
     """
     batch_size = whole_number("batch_size", batch_size, minimum=1)
     if dict(reached.sizes) != {"replicate": noise.sizes["replicate"]}:

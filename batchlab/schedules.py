@@ -98,7 +98,7 @@ def decaying_rate(
     --------
     >>> import batchlab as bl
     >>> rate = bl.decaying_rate(bl.blobs(), 0.01, batch_size=8, factor=4, at=[50, 100])
-    >>> [float(rate(update)) for update in (0, 63 * 50 - 1, 63 * 50)]
+    >>> [round(float(rate(update)), 6) for update in (0, 63 * 50 - 1, 63 * 50)]
     [0.01, 0.01, 0.0025]
     """
     check_problem(problem)

@@ -32,7 +32,9 @@ def linearly_separable(x: np.ndarray, y: np.ndarray) -> bool:
 
     Examples
     --------
-    >>> linearly_separable(np.array([[0.0], [1.0], [2.0]]), np.array([0, 1, 0]))
+    >>> import numpy as np
+    >>> import batchlab as bl
+    >>> bl.linearly_separable(np.array([[0.0], [1.0], [2.0]]), np.array([0, 1, 0]))
     False
     """
     y = label_array("y", y)

@@ -35,7 +35,8 @@ def shuffle_orders(n_train: int, epochs: int, *, seed: int, replicate: int) -> n
 
     Examples
     --------
-    >>> shuffle_orders(5, 2, seed=0, replicate=0).shape
+    >>> import batchlab as bl
+    >>> bl.shuffle_orders(5, 2, seed=0, replicate=0).shape
     (2, 5)
     """
     n_train = whole_number("n_train", n_train, minimum=1)

@@ -50,6 +50,19 @@ def scores_on_test(
     ------
     ValueError
         If no batch size, or not the one given, brought all replicates to the target.
+
+    Examples
+    --------
+    >>> import batchlab as bl
+    >>> from sklearn.datasets import load_wine
+    >>> problem = bl.problem_from(load_wine())
+    >>> few = {"batch_size": [53], "replicates": 2, "tuning_replicates": 2}
+    >>> study, _ = bl.recommend(
+    ...     bl.mlp, problem, budget="update", target=0.3, learning_rate=[0.02, 0.04], **few
+    ... )
+    >>> scores = bl.scores_on_test(bl.mlp, problem, study)
+    >>> scores.index.tolist(), scores["replicates"].tolist()
+    (['test accuracy', 'test loss'], [2, 2])
     """
     table = weigh(study)
     arrived = table.index[table["found"] != "not reached"]

@@ -102,6 +102,14 @@ def first_reached(histories: dict[str, xr.Dataset], target: float) -> pd.DataFra
     ------
     ValueError
         If the target is no such number, or the histories are of different tasks.
+
+    Examples
+    --------
+    >>> import batchlab as bl
+    >>> runs = {"batch 32": {"batch_size": 32}, "full batch": {"batch_size": "full"}}
+    >>> histories = bl.fit_each(bl.mlp, bl.blobs(), runs, epochs=5, replicates=3)
+    >>> bl.first_reached(histories, 0.6)["reached"].to_dict()
+    {'batch 32': '3 of 3', 'full batch': '0 of 3'}
     """
     tasks = sorted({task_of(history) for history in histories.values()}) or ["classification"]
     if len(tasks) > 1:

@@ -64,7 +64,7 @@ def time_updates(
     Examples
     --------
     >>> import batchlab as bl
-    >>> table = bl.time_updates(bl.mlp, bl.blobs(), batch_size=[31, 32], epochs=5, repeats=2)
+    >>> table = bl.time_updates(bl.mlp, bl.blobs(), batch_size=[32, 500], epochs=5, repeats=2)
     >>> table.loc[32, "updates_per_epoch"].item()
     16
     """
@@ -135,10 +135,10 @@ def time_runs(
     Examples
     --------
     >>> import batchlab as bl
-    >>> runs = {"small": {"batch_size": 8}, "full": {"batch_size": "full"}}
+    >>> runs = {"small": {"batch_size": 32}, "full": {"batch_size": "full"}}
     >>> table = bl.time_runs(bl.mlp, bl.blobs(), runs, epochs=5, repeats=2)
     >>> table["updates"].tolist()
-    [315, 5]
+    [80, 5]
     """
     common = {"epochs": epochs, "replicates": replicates, "device": device, "threads": threads}
     cells = _cells_of(build, problem, runs, common)

@@ -39,7 +39,8 @@ def crossed_seeds(weights: int, orders: int, *, seed: int = 0) -> dict[str, obje
 
     Examples
     --------
-    >>> crossed_seeds(2, 3)["order_seeds"]
+    >>> import batchlab as bl
+    >>> bl.crossed_seeds(2, 3)["order_seeds"]
     [0, 1, 2, 0, 1, 2]
     """
     weights = whole_number("weights", weights, minimum=2)

@@ -59,6 +59,24 @@ def weigh(study: xr.Dataset, *, budget: str | None = None) -> pd.DataFrame:
     References
     ----------
     Hsu, "Multiple comparisons", 1996, chapter 4 (comparisons with the best).
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> import batchlab as bl
+    >>> study = xr.Dataset(
+    ...     {
+    ...         "update": (["batch_size", "replicate"], [[90, 100, 110], [40, 50, 60]]),
+    ...         "learning_rate": ("batch_size", [0.01, 0.02]),
+    ...     },
+    ...     {"batch_size": [8, 32]},
+    ...     {"budget": "update"},
+    ... )
+    >>> bl.weigh(study)[["learning_rate", "reached", "mean", "found"]]
+                learning_rate  reached   mean  found
+    batch_size
+    8                    0.01        3  100.0   more
+    32                   0.02        3   50.0  least
     """
     costs = costs_of(study, budget).transpose("batch_size", "replicate")
     reached = costs.notnull().all("replicate").to_numpy()

@@ -17,7 +17,11 @@ def setup(app: Sphinx) -> dict[str, bool]:
 
 def _star(app: Sphinx, what: str, name: str, obj: object, options: object, lines: list) -> None:
     """Take the star of an unpacked shape, as in ``(batch, *feature_shape)``, for a star."""
-    lines[:] = [_STARRED.sub(r"\\*", line) for line in lines]
+    # Examples are shown as they are: there the backslash would be seen.
+    lines[:] = [
+        line if line.lstrip().startswith((">>>", "...")) else _STARRED.sub(r"\\*", line)
+        for line in lines
+    ]
 
 
 def _as_written(

@@ -15,7 +15,8 @@ KERAS_METRICS = ("loss", "accuracy", "val_loss", "val_accuracy")
 
 # The longest files start first, else a core would wait for the last of them at the end.
 LONGEST = ["notebooks", "parallel", "training", "memory", "training_equals_keras", "faults"]
-LONGEST += ["sweeps", "schedules", "repeatability", "across_problems", "execution", "cli"]
+LONGEST += ["examples", "sweeps", "schedules", "repeatability", "across_problems", "execution"]
+LONGEST += ["cli"]
 
 
 def pytest_collection_modifyitems(items):
