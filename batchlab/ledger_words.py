@@ -263,18 +263,23 @@ def ledger_summary(judged: Sequence[Judged]) -> str:
     >>> updates = xr.Dataset({"full": 1, "larger_than_data": 1})  # of an epoch, by Keras
     >>> judged = [bl.judge(claim, [updates]) for claim in bl.choose_claims([7, 37])]
     >>> print(bl.ledger_summary(judged))
-    Of 2 claims 1 are reproduced, 0 hold only under conditions or in part, 1 are contradicted, and 0
+    Of 2 claims 1 is reproduced, 0 hold only under conditions or in part, 1 is contradicted, and 0
     cannot be decided here.
     """
     counted = verdict_counts(judged).loc["all"]
     lines = [
-        f"Of {len(judged)} claims {counted[REPRODUCED]} are reproduced, {counted[CONDITIONAL]} "
-        f"hold only under conditions or in part, {counted[CONTRADICTED]} are contradicted, and "
+        f"Of {_of(len(judged), 'claim', 'claims')} {_of(counted[REPRODUCED], 'is', 'are')} "
+        f"reproduced, {_of(counted[CONDITIONAL], 'holds', 'hold')} only under conditions or in "
+        f"part, {_of(counted[CONTRADICTED], 'is', 'are')} contradicted, and "
         f"{counted[UNDECIDED]} cannot be decided here.",
         "",
         *(f"{place}. {text}" for place, text in enumerate(surprises_in_words(judged), start=1)),
     ]
     return "\n".join(lines)
+
+
+def _of(count: int, one: str, more: str) -> str:
+    return f"{count} {one if count == 1 else more}"
 
 
 def ledger_page(judged: Sequence[Judged], laboratory: Laboratory) -> str:
