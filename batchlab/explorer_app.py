@@ -71,6 +71,14 @@ def main(given: Sequence[str]) -> None:
         os.environ["JUPYTER_PATH"] = os.pathsep.join(filter(None, (folder, before)))
         options = arguments(folder, given)
         from voila import app
+        from voila.tornado.handler import TornadoVoilaHandler
+
+        class Page(TornadoVoilaHandler):
+            """Voilà's page, with the cookie that lets it shut down its kernel when it is left."""
+
+            async def prepare(self) -> None:
+                await super().prepare()
+                _ = self.xsrf_token  # to be asked for it is what sets the cookie
 
         class Voila(app.Voila):
             """Voilà that says where it is, and little else."""
@@ -78,6 +86,13 @@ def main(given: Sequence[str]) -> None:
             def initialize(self, argv: Sequence[str] | None = None) -> None:
                 self.log.addFilter(_said)
                 super().initialize(argv)
+
+            def init_handlers(self) -> list[tuple]:
+                """Return Voilà's handlers, with our page in place of its own."""
+                return [
+                    (path, Page if handler is TornadoVoilaHandler else handler, *others)
+                    for path, handler, *others in super().init_handlers()
+                ]
 
         Voila.launch_instance(options)
 

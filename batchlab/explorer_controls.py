@@ -155,7 +155,8 @@ def _logarithmic(
         base=10,
         min=low,
         max=high,
-        step=0.05,
+        # So fine that 0.3, 0.03 or 0.05 are found again when two digits are read off.
+        step=0.01,
         readout_format=".2g",
         description=description,
         continuous_update=True,

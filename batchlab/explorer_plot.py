@@ -34,7 +34,10 @@ async function render({ model, el }) {
   const plotly = await load(model.get("library"));
   const draw = () => {
     const { data, layout } = JSON.parse(model.get("figure"));
-    plotly.react(el, data, layout, { responsive: true, displaylogo: false });
+    // Plotly takes a height from the element when the width changes, and has none of its own.
+    el.style.height = `${layout.height}px`;
+    el.style.flex = "none";
+    plotly.react(el, data, layout, { displaylogo: false });
   };
   draw();
   model.on("change:figure", draw);

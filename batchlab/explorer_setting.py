@@ -3,6 +3,7 @@
 import json
 import math
 import types
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from urllib.parse import parse_qsl, urlencode
@@ -109,15 +110,25 @@ class Setting:
         return math.ceil(self.n_train / self.batch_size)
 
     def changed(self, **values: object) -> "Setting":
-        """Return this setting with other values; a batch size too large for them becomes full."""
+        """Return this setting with other values.
+
+        With another number of samples the share for training stays; a batch size that is too large
+        then becomes full.
+        """
+        # Checked first: what follows from them is calculated.
         n_samples = values.get("n_samples", self.n_samples)
-        least = BOUNDS["n_train"][0]
-        n_train = values.get("n_train", self.n_train)
-        if "n_samples" in values and "n_train" not in values:
-            n_train = min(n_train, n_samples - least)
-        size = values.get("batch_size", self.batch_size)
-        if "batch_size" not in values:
-            size = min(size, n_train)
+        least = {"batch_size": 1, "n_samples": n_samples, "n_train": values.get("n_train")}
+        checked = replace(self, **least)
+        if "n_train" in values:
+            n_train = checked.n_train
+        elif checked.n_samples == self.n_samples:
+            n_train = self.n_train
+        else:
+            # The share for training stays.
+            n_train = round(self.n_train * checked.n_samples / self.n_samples)
+            fewest = BOUNDS["n_train"][0]
+            n_train = min(max(n_train, fewest), checked.n_samples - fewest)
+        size = values.get("batch_size", min(self.batch_size, n_train))
         return replace(self, **{**values, "n_train": n_train, "batch_size": size})
 
     def to_query(self) -> str:
@@ -144,10 +155,9 @@ class Setting:
         ValueError
             If a name is unknown or given twice, or a value is not one of its name's.
         """
-        pairs = parse_qsl(query.removeprefix("?"), keep_blank_values=True, max_num_fields=100)
-        names = [name for name, _ in pairs]
-        for name in names:
-            if names.count(name) > 1:
+        pairs = parse_qsl(query.removeprefix("?"), keep_blank_values=True)
+        for name, times in Counter(name for name, _ in pairs).items():
+            if times > 1:
                 raise ValueError(f"link: expected each name once, received {shown(name)} twice.")
         return _of({name: _read(name, text) for name, text in pairs}, start, "link")
 

@@ -68,11 +68,15 @@ def test_a_link_changes_only_what_it_names():
         ("__class__=3", "received __class__"),
         ("seed=1&seed=2", "expected each name once, received 'seed' twice"),
         ("n_train=990", "from 20 to 980, received 990"),
+        ("n_samples=abc", "n_samples: expected a whole number from 40 to 2000, received 'abc'"),
+        ("n_train=", "n_train: expected a whole number from 20 to 980, received ''"),
+        ("&".join(f"a{place}=1" for place in range(200)), "received a0"),
     ],
 )
-def test_a_wrong_link_ends_in_one_sentence(query, sentence):
+@pytest.mark.parametrize("start", [None, Setting()], ids=["alone", "with a start"])
+def test_a_wrong_link_ends_in_one_sentence(query, sentence, start):
     with pytest.raises(ValueError) as caught:
-        Setting.from_query(query)
+        Setting.from_query(query, start)
     said = str(caught.value)
     assert sentence in said and said.startswith("link: ") and "\n" not in said
 
@@ -99,11 +103,18 @@ def test_a_wrong_file_ends_in_one_sentence(text):
 def test_a_batch_size_follows_the_training_samples():
     assert Setting(batch_size="full").batch_size == 500
     assert Setting(batch_size=400).changed(n_train=100).batch_size == 100
-    smaller = Setting(batch_size=400).changed(n_samples=100)
-    assert (smaller.n_train, smaller.batch_size) == (80, 80)
+    assert Setting(n_train=800).changed(batch_size=700).batch_size == 700
     with pytest.raises(ValueError, match="batch_size"):
         Setting().changed(batch_size=501)
     assert Setting(batch_size=450).updates_per_epoch == 2, "the partial last batch counts"
+
+
+def test_the_share_for_training_follows_the_samples():
+    smaller = Setting(batch_size=400).changed(n_samples=100)
+    assert (smaller.n_train, smaller.batch_size) == (50, 50)
+    assert smaller.changed(n_samples=1000).n_train == 500
+    assert Setting(n_train=960).changed(n_samples=40).n_train == 20, "twenty are left to test on"
+    assert Setting().changed(n_samples=100, n_train=70).n_train == 70
 
 
 def test_the_presets_are_the_settings_of_the_sources():

@@ -1,15 +1,18 @@
 """The live explorer in a browser: what it shows is what `fit` returns."""
 
+import contextlib
 import functools
 import json
 import math
+import re
 import time
 from urllib.parse import parse_qs, urlencode
 
 import numpy as np
+import psutil
 import pytest
 from serving import listening
-from watching import at_each_width, named, traces
+from watching import at_each_width, named, settle, traces
 
 import batchlab as bl
 from batchlab._tensorflow import keras
@@ -320,6 +323,28 @@ def test_a_setting_between_the_steps_of_sliders_stays_as_it_was_given(page):
     assert_shows(page, fitted(**changed))
 
 
+@pytest.mark.parametrize("rate", [0.3, 0.05, 0.003])
+def test_a_learning_rate_that_is_typed_is_the_one_that_is_trained(page, rate):
+    write(page, "learning-rate", rate)
+    wait_for(page, learning_rate=rate)
+    assert float(page.inner_text(".control-learning-rate .widget-readout")) == rate
+
+
+def test_figures_keep_their_height_when_the_width_changes_after_a_redraw(page):
+    before = page.viewport_size
+    try:
+        for width in (768, 375, 1280):
+            handle(page, "epoch").press("ArrowLeft")
+            hear_out(page)
+            page.set_viewport_size({"width": width, "height": 900})
+            settle(page)
+            page.evaluate("new Promise((done) => setTimeout(done, 500))")  # plotly follows later
+            heights = [page.locator(plot).bounding_box()["height"] for plot in (CURVES, BOUNDARY)]
+            assert min(heights) > 250, (width, heights)
+    finally:
+        page.set_viewport_size(before)
+
+
 def test_a_saved_file_brings_a_setting_back(page, tmp_path):
     with page.expect_download() as download:
         page.click("#explorer-file")
@@ -358,6 +383,31 @@ def test_the_boundary_learns_epoch_by_epoch(page):
     wait_for_caption("after epoch 12")
     again = once(believed, lambda found: np.array_equal(found, at_the_end))
     np.testing.assert_array_equal(again, at_the_end)
+
+
+def kernels(process):
+    found = set()
+    for one in process.children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if any("ipykernel_launcher" in part for part in one.cmdline()):
+                found.add(one.pid)
+    return found
+
+
+def test_a_page_that_is_left_takes_its_kernel_along(app, open_page):
+    process, address = app
+    page, troubles = open_page([address])
+    page.goto(f"{address}/?epochs=5&replicates=2")
+    drawn(page)
+    before = kernels(process)
+    page.reload()
+    drawn(page)
+    after = once(lambda: kernels(process), lambda found: len(found) == len(before), seconds=30)
+    assert len(after) == len(before) and after != before
+    # Nobody waits for the answer to the request that ends a kernel.
+    ended = re.compile(r"missing on .*/voila/api/shutdown/\S+ net::ERR_ABORTED")
+    assert [one for one in troubles if not ended.fullmatch(one)] == []
+    page.context.close()
 
 
 def test_it_is_served_on_this_machine_only(app, linked):
