@@ -160,6 +160,10 @@ def recommend(
 
     Notes
     -----
+    The interval of the critical batch size is over the replicates that measure, at the rates that
+    the others have chosen. With few to choose by, a rate may not be the best there is, of which
+    that interval knows nothing.
+
     Large data are measured on their first 2,048 validation (or training) samples, so that a record
     does not cost more than training.
 
