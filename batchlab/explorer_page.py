@@ -8,7 +8,7 @@ import numpy as np
 
 from batchlab.explorer_answer import Answer
 from batchlab.explorer_setting import Setting
-from batchlab.explorer_words import METRICS, counted, part_of
+from batchlab.explorer_words import LONG, METRICS, counted, part_of
 
 _SYMBOLS = {"circle": "●", "triangle-up": "▲", "square": "■", "diamond": "◆", "x": "✕"}
 STYLE = """<style>
@@ -82,6 +82,8 @@ def numbers_html(answer: Answer) -> str:
         missing = value is None or not math.isfinite(value)
         # Halves go to the even digit, as in the tables of notebooks.
         text = "–" if missing else f"{value:,}" if digits is None else rounded(value, digits)
+        if digits is not None and not missing and abs(value) >= LONG:
+            text = f"{value:.2e}"
         return f'<td data-name="{name}">{text}</td>'
 
     rows = []

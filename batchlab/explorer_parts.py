@@ -8,6 +8,22 @@ from batchlab.explorer_controls import Controls
 from batchlab.explorer_plot import Plot
 
 MILLISECONDS_A_PICTURE = 120
+# ipywidgets writes how many files were chosen behind the words; here that is always none. The
+# second `content` keeps the words from being read out twice, where a browser knows it.
+_STYLE = """<style>
+.explorer .control-file { font-size: 0; }
+.explorer .control-file i { font-size: var(--jp-widgets-font-size, 13px); }
+.explorer .control-file::after { content: "open a file"; content: "open a file" / "";
+  font-size: var(--jp-widgets-font-size, 13px); }
+</style>"""
+
+
+class Curves(Plot):
+    """Learning curves, whose vertical axis follows what is drawn."""
+
+    def draw(self, traces: list[dict], layout: dict) -> None:
+        """Show other traces, and another layout but for the vertical range."""
+        super().draw(traces, figures.following(layout, traces))
 
 
 class Parts:
@@ -26,7 +42,8 @@ class Parts:
     kind : ToggleButtons
         Accuracy or loss.
     upload : FileUpload
-    curves, boundary : Plot
+    curves : Curves
+    boundary : Plot
     play : Play
     epoch : IntSlider
         After which epoch the boundary is shown; `play` moves it.
@@ -47,7 +64,7 @@ class Parts:
         self.kind.add_class("control-metric")
         self.upload = widgets.FileUpload(accept=".json", description="open a file")
         self.upload.add_class("control-file")
-        self.curves, self.boundary = Plot(), Plot(library=False)
+        self.curves, self.boundary = Curves(), Plot(library=False)
         self.play = widgets.Play(
             value=epochs, min=0, max=epochs, interval=MILLISECONDS_A_PICTURE, show_repeat=False
         )
@@ -63,7 +80,7 @@ class Parts:
     def arranged(self, controls: Controls) -> list[widgets.Widget]:
         """Return the rows of the page, the controls first."""
         return [
-            widgets.HTML(page.STYLE),
+            widgets.HTML(page.STYLE + _STYLE),
             _box("explorer-controls", *controls.widgets.values()),
             _box("explorer-row", self.status),
             self.sentence,

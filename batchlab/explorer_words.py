@@ -10,6 +10,8 @@ from batchlab.intervals import Interval
 
 # How far a replicate's test accuracy moves from epoch to epoch, as `Answer.moved` measures it.
 SMOOTH, NOISY = 0.004, 0.015
+# From here on a number of the table is written as 1.01e+45: all its digits leave the page.
+LONG = 10_000
 METRICS = {
     "val_accuracy": "test accuracy",
     "train_accuracy": "training accuracy",
@@ -37,15 +39,17 @@ def sentence(answer: Answer) -> str:
     after = f"after {counted(setting.epochs, 'epoch')}"
     if lost == setting.replicates:
         first = int(answer.ends.min()) + 1
-        who = "The replicate" if lost == 1 else f"All {lost} replicates"
+        who = f"All {lost} replicates lost their finite loss, the first"
+        if lost == 1:
+            who = "The replicate lost its finite loss"
         return (
-            f"{name} at learning rate {setting.learning_rate:.3g} diverged. {who} lost "
-            f"{'its' if lost == 1 else 'their'} finite loss, the first in epoch {first}: "
-            "a smaller learning rate or a larger batch may hold."
+            f"{name} at learning rate {setting.learning_rate:.3g} diverged. {who} in epoch "
+            f"{first}: a smaller learning rate or a larger batch may hold."
         )
     parts = [f"{name}: {_accuracy(answer, after, setting.replicates - lost)}"]
     if lost:
-        parts.append(f"{lost} of {setting.replicates} replicates diverged and are left out.")
+        left = "is" if lost == 1 else "are"
+        parts.append(f"{lost} of {setting.replicates} replicates diverged and {left} left out.")
     parts.append(_noise(answer))
     return " ".join(part for part in parts if part)
 
@@ -97,6 +101,30 @@ def title(setting: Setting) -> str:
     return f"batch size {setting.batch_size}, {optimizer_words(setting.optimizer)}, rate {rate}"
 
 
+def differences(setting: Setting, other: Setting) -> list[str]:
+    """Return what a setting has that another has not, beside what `title` says of it.
+
+    Parameters
+    ----------
+    setting, other : Setting
+
+    Returns
+    -------
+    list of str
+        Such as ["5 hidden units", "overlap 1"]; empty where the two differ in nothing else.
+    """
+    words = {
+        "hidden_units": counted(setting.hidden_units, "hidden unit"),
+        "cluster_std": f"overlap {setting.cluster_std:g}",
+        "n_samples": counted(setting.n_samples, "sample"),
+        "n_train": f"{setting.n_train:,} for training",
+        "epochs": counted(setting.epochs, "epoch"),
+        "replicates": counted(setting.replicates, "replicate"),
+        "seed": f"first seed {setting.seed}",
+    }
+    return [said for name, said in words.items() if getattr(setting, name) != getattr(other, name)]
+
+
 def optimizer_words(name: str) -> str:
     """Return what the page calls an optimizer: "SGD, momentum 0.9"."""
     _, others = OPTIMIZERS[name]
@@ -110,7 +138,8 @@ def progress_words(answer: Answer) -> str:
     asked, setting = answer.asked, answer.setting
     if answer.complete:
         lost = int(answer.lost.sum())
-        return f"diverged: {lost} of {setting.replicates} replicates" if lost else "done"
+        everyone = counted(setting.replicates, "replicate")
+        return f"diverged: {lost} of {everyone}" if lost else "done"
     if setting.epochs < asked.epochs:
         return f"training: {setting.epochs} of {asked.epochs} epochs so far"
     return f"training: {setting.replicates} of {asked.replicates} replicates so far"

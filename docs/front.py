@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
-from figures import figures
+from figures import Figure, figures
 
 from batchlab.catalogue import read
 from batchlab.headings import first_sentence
@@ -41,12 +41,14 @@ class Card:
     alt: str
 
 
-def card(path: Path) -> Card:
+def card(path: Path, instead: Figure | None = None) -> Card:
     """Return the card of a notebook.
 
     Parameters
     ----------
     path : pathlib.Path
+    instead : Figure or None
+        For a notebook without figures of its own.
 
     Returns
     -------
@@ -56,7 +58,7 @@ def card(path: Path) -> Card:
     title, paragraph = notebook.heading
     drawn = list(figures(nbformat.read(path, as_version=4)))
     told = [one for one in drawn if _TELLING.get(notebook.name, "") in one.code]
-    chosen = next(iter(told or drawn), None)
+    chosen = next(iter(told or drawn), instead)
     _, _, below = paragraph.rpartition("**")
     return Card(
         name=notebook.name,

@@ -21,6 +21,8 @@ _HEADS = {
     "rule": "Reproduced if",
     "runs": "On which runs",
 }
+_PART = re.compile(r"^\(\d+\) ")
+_NUMBER = re.compile(r"-?\d[\d,]*(?:\.\d+)?(?:e[+-]?\d+)?")
 
 
 def ledger_rows(path: Path) -> list[dict[str, str]]:
@@ -79,8 +81,8 @@ def ledger_page(rows: list[dict[str, str]], summary: str) -> str:
     lines = [_line(row) for row in rows]
     return (
         f"---\nhide-toc: true\n---\n\n# The ledger\n\n{body}\n\n## All claims\n\n"
-        "A heading sorts; the glass beside *source* and *verdict* filters by them, and the field "
-        "above searches in all columns. "
+        "A heading sorts; the glass beside *source* and *verdict* filters by them, and the "
+        "search field above the table looks in all columns. "
         "Means are over replicates; several parts of a claim are numbered.\n\n"
         '<div class="ledger-table">\n<table id="ledger" class="display compact">\n'
         f"<thead><tr>{heads}</tr></thead>\n<tbody>\n" + "\n".join(lines) + "\n</tbody>\n</table>\n"
@@ -89,8 +91,28 @@ def ledger_page(rows: list[dict[str, str]], summary: str) -> str:
     )
 
 
+def first_number(effect: str) -> str:
+    """Return what the table sorts an effect by.
+
+    Parameters
+    ----------
+    effect : str
+        As in the ledger, such as "(1) 12,500 (2) 125" or "below 1e-09 [below 1e-09, 0.2]".
+
+    Returns
+    -------
+    str
+        Its first number as a script reads it, or nothing. The number of a part is none.
+    """
+    found = _NUMBER.search(_PART.sub("", effect))
+    return found[0].replace(",", "") if found else ""
+
+
 def _line(row: dict[str, str]) -> str:
-    cells = "".join(f'<td class="{name}">{html.escape(row[name])}</td>' for name in COLUMNS)
+    order = {"effect": f' data-order="{first_number(row["effect"])}"'}
+    cells = "".join(
+        f'<td class="{name}"{order.get(name, "")}>{html.escape(row[name])}</td>' for name in COLUMNS
+    )
     return f'<tr id="claim-{row["number"]}">{cells}</tr>'
 
 

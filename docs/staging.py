@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 import nbformat
+from explore_figure import explore_figure
 from front import card, front_page
 from ledger_rows import datatables, ledger_page, ledger_rows
 from notebook_pages import EXPLORE, page
@@ -56,7 +57,8 @@ def _texts(source: Path, notebooks: Path, paths: list[Path], reference: dict[str
         "Use": ["run", "contributing", "changelog"],
         "Reference": [f"reference/{name}" for name in reference],
     }
-    cards = [card(path) for path in paths]
+    # The output of the live explorer is a widget, which is not stored.
+    cards = [card(path, explore_figure() if path.stem == EXPLORE else None) for path in paths]
     texts = {
         "index.md": front_page(pictured, cards, contents=contents),
         "ledger.md": ledger_page(ledger_rows(notebooks / f"{LEDGER}.ipynb"), judged),

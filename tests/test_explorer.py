@@ -7,8 +7,9 @@ import batchlab as bl
 from batchlab import compiling
 from batchlab import explorer as computing
 from batchlab.explorer import Explorer, build_of, optimizer_of, stages_of
+from batchlab.explorer_answer import Answer
 from batchlab.explorer_setting import OPTIMIZERS, Setting
-from batchlab.explorer_words import sentence, table
+from batchlab.explorer_words import differences, sentence, table
 
 SMALL = Setting(batch_size=16, hidden_units=8, n_samples=120, n_train=60, epochs=6, replicates=3)
 SECONDS = ("compile_seconds", "training_seconds")
@@ -208,3 +209,34 @@ def test_nothing_is_prepared_once_there_is_something_better_to_do(monkeypatch):
     explorer = bl.Explorer()
     monkeypatch.setattr(explorer, "_training", lambda setting: pytest.fail("it went on"))
     explorer.prepare(Setting(), stop=lambda: True)
+
+
+@pytest.mark.parametrize(
+    ("replicates", "which", "said"),
+    [
+        (1, [0], "The replicate lost its finite loss in epoch 3:"),
+        (3, [0, 1, 2], "All 3 replicates lost their finite loss, the first in epoch 3:"),
+        (3, [1], "1 of 3 replicates diverged and is left out."),
+        (3, [0, 1], "2 of 3 replicates diverged and are left out."),
+    ],
+)
+def test_one_replicate_is_spoken_of_as_one(explorer, replicates, which, said):
+    answer = explorer.answer(SMALL.changed(replicates=replicates))
+    history = answer.history.copy(deep=True)
+    for name in ("loss", "val_loss", "train_loss"):
+        history[name][which, 2:] = np.nan
+    assert said in sentence(Answer(answer.setting, history, answer.problem))
+
+
+def test_what_a_setting_has_of_its_own_is_said_briefly():
+    other = SMALL.changed(batch_size=7, learning_rate=0.1, optimizer="Adam")
+    assert differences(SMALL, other) == [], "the title says these"
+    other = SMALL.changed(cluster_std=1.0, hidden_units=5, n_samples=2000, replicates=1)
+    assert differences(other, SMALL) == [
+        "5 hidden units",
+        "overlap 1",
+        "2,000 samples",
+        "1,000 for training",
+        "1 replicate",
+    ]
+    assert differences(SMALL.changed(epochs=1, seed=4), SMALL) == ["1 epoch", "first seed 4"]

@@ -8,7 +8,16 @@ import pytest
 
 from batchlab._curves import ACCURACY_LABEL, BUDGETS
 from batchlab.explorer import Explorer
-from batchlab.explorer_figures import COLORS, curve_traces, curves_layout, legend
+from batchlab.explorer_answer import Answer
+from batchlab.explorer_figures import (
+    COLORS,
+    HIGHEST_LOSS,
+    caption,
+    curve_traces,
+    curves_layout,
+    following,
+    legend,
+)
 from batchlab.explorer_maps import boundary_caption, boundary_layout, boundary_maps, boundary_traces
 from batchlab.explorer_setting import Setting
 
@@ -149,3 +158,139 @@ def test_the_legend_names_what_is_drawn(answer):
     ]
     assert entries[1]["color"] == COLORS["test"]
     assert {one.get("symbol") for one in legend(boundary_traces(answer, 0))} >= {"circle", "square"}
+
+
+def with_losses(answer, change):
+    """Return an answer whose losses were changed by a function of their array."""
+    history = answer.history.copy(deep=True)
+    for name in ("loss", "val_loss", "train_loss"):
+        history[name] = history[name].copy(data=change(history[name].to_numpy().copy()))
+    return Answer(answer.setting, history, answer.problem)
+
+
+@pytest.fixture
+def calm(answer):
+    """An answer whose losses are within the plain axis."""
+    return with_losses(answer, lambda losses: losses / 10)
+
+
+def diverging(*replicates, after=2, last=np.nan):
+    """Return what makes replicates lose their finite loss after so many epochs."""
+
+    def change(losses):
+        losses[list(replicates), after:] = np.nan
+        if after:
+            losses[list(replicates), after - 1 : after] *= last
+        return losses
+
+    return change
+
+
+def loss_axis(*traces):
+    axis = following(curves_layout("loss"), [one for some in traces for one in some])["yaxis"]
+    low, high = axis["range"]
+    return axis["type"], *((10**low, 10**high) if axis["type"] == "log" else (low, high))
+
+
+def heights_of(traces):
+    drawn = np.concatenate([np.asarray(one["y"], float) for one in traces if "fill" not in one])
+    return drawn[np.isfinite(drawn)]
+
+
+def test_the_axis_of_the_loss_stays_where_the_curves_fit(calm):
+    traces = curve_traces(calm, "loss")
+    assert heights_of(traces).max() < HIGHEST_LOSS
+    assert loss_axis(traces) == ("linear", 0, HIGHEST_LOSS)
+    assert loss_axis(curve_traces(None, "loss")) == ("linear", 0, HIGHEST_LOSS)
+
+
+@pytest.mark.parametrize(("last", "kind"), [(1.7, "linear"), (1e45, "log")])
+def test_the_axis_of_the_loss_follows_the_curves(calm, last, kind):
+    def change(losses):
+        losses[:, -1] = last * np.array([0.5, 1, 1.5])
+        return np.maximum(losses, 0.1)
+
+    far = curve_traces(with_losses(calm, change), "loss")
+    for traces in ((far,), (curve_traces(with_losses(calm, lambda one: one + 0.1), "loss"), far)):
+        found, low, high = loss_axis(*traces)
+        drawn = np.concatenate([heights_of(one) for one in traces])
+        assert found == kind and drawn.max() > HIGHEST_LOSS
+        assert low < drawn.min() and drawn.max() < high < 100 * drawn.max()
+    bands = np.concatenate([one["y"] for one in far if "fill" in one])
+    assert (bands > 0).all(), "a logarithmic axis has no place for it"
+
+
+def test_an_accuracy_below_the_axis_lowers_its_foot(answer):
+    history = answer.history.copy(deep=True)
+    for lowest, foot in ((0.23, 0.2), (0.13, 0.1), (0.0, 0.0)):
+        for name in ("train_accuracy", "val_accuracy"):
+            history[name][:] = 0.5
+        history["val_accuracy"][1, 0] = lowest
+        traces = curve_traces(Answer(answer.setting, history, answer.problem))
+        assert following(curves_layout(), traces)["yaxis"]["range"] == [foot, 1.0]
+
+
+def test_a_loss_on_its_way_to_infinity_leaves_the_axis_and_it_is_said(calm):
+    far = curve_traces(with_losses(calm, diverging(1, last=1e200)), "loss")
+    assert loss_axis(far) == ("linear", 0, HIGHEST_LOSS)
+    assert heights_of(far).max() < HIGHEST_LOSS
+    assert named(far, "1 of 3 replicates diverged here")["name"].endswith(
+        f", losses above {HIGHEST_LOSS} are not drawn"
+    )
+    near = curve_traces(with_losses(calm, diverging(1, last=1.0)), "loss")
+    assert named(near, "1 of 3")["name"] == "1 of 3 replicates diverged here"
+
+
+def test_without_a_sound_replicate_the_axis_follows_those_that_diverged(answer):
+    far = with_losses(answer, diverging(0, 1, 2, last=1e200))
+    found, low, high = loss_axis(curve_traces(far, "loss"))
+    drawn = heights_of(curve_traces(far, "loss"))
+    assert found == "log" and low < drawn.min() and 1e199 < drawn.max() < high
+    nothing = curve_traces(with_losses(answer, diverging(0, 1, 2, after=0)), "loss")
+    assert loss_axis(nothing) == ("linear", 0, HIGHEST_LOSS)
+    assert (named(nothing, "3 of 3")["y"] > 0).all()
+
+
+@pytest.mark.parametrize(
+    ("lost", "after", "said"),
+    [
+        ((), 2, "line: mean of 3 replicates; band: its 95 % interval; thin: single replicates"),
+        (
+            (0,),
+            2,
+            "line: mean of the 2 replicates that did not diverge; band: its 95 % interval; "
+            "thin: single replicates, each up to where it diverged",
+        ),
+        (
+            (0, 2),
+            2,
+            "line: the one replicate that did not diverge, no interval; "
+            "thin: single replicates, each up to where it diverged",
+        ),
+        ((0, 1, 2), 2, "thin: single replicates, each up to where it diverged"),
+        ((0, 1, 2), 0, "no curves: nothing was finite after the first epoch"),
+    ],
+)
+def test_the_caption_speaks_of_what_is_drawn(answer, lost, after, said):
+    assert caption(with_losses(answer, diverging(*lost, after=after))) == said
+
+
+def pinned_entry(pinned, shown, kind="accuracy"):
+    entries = legend(curve_traces(shown, kind) + curve_traces(pinned, kind, pinned=True))
+    (found,) = [one["name"] for one in entries if one["name"].startswith("pinned, test set")]
+    return found
+
+
+def test_the_legend_says_what_a_pinned_run_has_of_its_own(explorer, answer):
+    same = "pinned, test set: batch size 16, SGD, momentum 0.9, rate 0.01"
+    assert pinned_entry(answer, answer) == same
+    assert pinned_entry(answer, explorer.answer(SMALL.changed(batch_size=7))) == same
+    wider = explorer.answer(SMALL.changed(hidden_units=9, seed=2))
+    assert pinned_entry(answer, wider) == f"{same}, 8 hidden units, first seed 0"
+    other = explorer.answer(SMALL.changed(cluster_std=1.0))
+    height = answer.problem.bayes_accuracy.test
+    assert height != other.problem.bayes_accuracy.test
+    assert pinned_entry(answer, other) == (
+        f"{same}, overlap 2 (its Bayes ceiling, {height:.3f}, is not drawn)"
+    )
+    assert pinned_entry(answer, other, "loss") == f"{same}, overlap 2"

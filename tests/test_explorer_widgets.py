@@ -241,3 +241,24 @@ def test_the_page_is_served_on_this_machine_only_and_without_code(tmp_path):
     shorter = "--MappingKernelManager.cull_idle_timeout=5"
     own = [one for one in arguments(tmp_path / "other", [shorter]) if "cull_idle" in one]
     assert own == [shorter]
+
+
+def test_a_huge_loss_is_written_briefly_and_is_on_its_axis(app):
+    app.parts.kind.value = "loss"
+    assert app.parts.curves.drawn.layout.yaxis.type == "linear"
+    move(app, "learning_rate", 60.0)
+    losses = app.answer.history["val_loss"].mean("replicate").to_numpy()
+    assert losses[-1] > 1e6 and status(app)[0] == "done"
+    assert cells(app)["val_loss_mean"] == f"{losses[-1]:.2e}"
+    assert max(map(len, cells(app).values())) < 12
+    axis = app.parts.curves.drawn.layout.yaxis
+    assert axis.type == "log"
+    assert 10 ** axis.range[0] < losses.min() and losses.max() < 10 ** axis.range[1]
+
+
+def test_a_pinned_run_is_told_from_the_one_that_is_shown(app):
+    app.parts.pin.click()
+    app.ask(SMALL.changed(hidden_units=9, cluster_std=1.0))
+    legend = app.parts.curves_legend.value
+    assert "rate 0.01, 8 hidden units, overlap 2 (its Bayes ceiling" in legend
+    assert "9 hidden units" not in legend

@@ -31,20 +31,34 @@
 
   /**
    * Return one value of a setting from its text.
+   * @param {string} called what an error calls it
    * @throws {RangeError} one sentence: what was expected, what came
    */
-  function parsed(name, text) {
+  function parsed(name, text, called = name) {
     const found = CHOICES[name].find((one) => (
       typeof one === "number" ? text.trim() !== "" && Number(text) === one : text === one));
     if (found === undefined) {
       throw new RangeError(
-        `${name}: expected one of ${CHOICES[name].join(", ")}, received ${text || "nothing"}`);
+        `${called}: expected one of ${CHOICES[name].join(", ")}, received ${text || "nothing"}`);
     }
     return found;
   }
 
-  /** Take the setting from the address; a bad one is the default, and said to be bad. */
-  function readAddress() {
+  /** Return which runs are pinned from their part of the address. */
+  function parsedPin(text) {
+    const parts = text === "" ? [] : text.split(",");
+    if (parts.length !== RUNS.length) {
+      throw new RangeError(`pin: expected ${RUNS.length} parts, ${RUNS.join(", ")}, ` +
+        `received ${parts.length || "nothing"}${parts.length ? `, ${text}` : ""}`);
+    }
+    return Object.fromEntries(RUNS.map((one, i) => [one, parsed(one, parts[i], `pin, ${one}`)]));
+  }
+
+  /**
+   * Take the setting from the address. A bad one changes nothing, and is said to be bad.
+   * @param {string} kept what is shown then
+   */
+  function readAddress(kept) {
     const message = byId("message");
     message.hidden = true;
     const hash = window.location.hash.slice(1);
@@ -52,11 +66,15 @@
     if (!hash.includes("=")) return;
     const read = { ...DEFAULT };
     let pin = null;
+    const parameters = new URLSearchParams(hash);
     try {
-      for (const [name, text] of new URLSearchParams(hash)) {
+      for (const [name, text] of parameters) {
+        const given = parameters.getAll(name);
+        if (given.length > 1) {
+          throw new RangeError(`${name}: expected one value, received ${given.join(" and ")}`);
+        }
         if (name === "pin") {
-          const parts = text.split(",");
-          pin = Object.fromEntries(RUNS.map((one, i) => [one, parsed(one, parts[i] ?? "")]));
+          pin = parsedPin(text);
         } else if (Object.hasOwn(CHOICES, name)) {
           read[name] = parsed(name, text);
         } else {
@@ -66,10 +84,9 @@
       }
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
-      message.textContent = `${error.message}; this is the default setting.`;
+      message.textContent = `${error.message}; ${kept}.`;
       message.hidden = false;
-      Object.assign(read, DEFAULT);
-      pin = null;
+      return;
     }
     setting = read;
     pinned = pin;
@@ -136,12 +153,15 @@
     byId("unpin").addEventListener("click", () => { pinned = null; change({}); });
     const form = byId("explorer").querySelector("form");
     form.addEventListener("submit", (event) => event.preventDefault());
-    window.addEventListener("hashchange", () => { readAddress(); redraw(); });
+    window.addEventListener("hashchange", () => {
+      readAddress("the setting stays as it was");
+      redraw();
+    });
     new MutationObserver(redraw).observe(document.body, { attributeFilter: ["data-theme"] });
     darkMode.addEventListener("change", redraw);
     window.addEventListener("resize", redraw);  // legends and margins follow the width
     byId("explorer").hidden = false;
-    readAddress();
+    readAddress("this is the default setting");
     redraw();
   }
 

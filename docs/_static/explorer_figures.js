@@ -9,6 +9,8 @@ window.batchlabFigures = (() => {
   const byId = (id) => document.getElementById(id);
   /** Lower accuracies have one colour in the map, so that the differences above can be seen. */
   const MAP_FLOOR = 0.6;
+  /** How many heights of the panel a curve that leaves it is drawn. */
+  const BEYOND = 10;
 
   const darkMode = window.matchMedia("(prefers-color-scheme: dark)");
 
@@ -62,8 +64,9 @@ window.batchlabFigures = (() => {
    * @param {number} n which colour and dashes
    * @param {string} prefix of the label in the legend
    * @param {boolean} single whether sound replicates are drawn one by one
+   * @param {number[]} range of the vertical axis
    */
-  function curve(at, part, n, prefix, single) {
+  function curve(at, part, n, prefix, single, [bottom, top]) {
     const metric = part + at.metric;
     const x = along(at);
     const { color, dash } = styleOf(n);
@@ -80,10 +83,12 @@ window.batchlabFigures = (() => {
       const end = x.findIndex((_, record) => !Number.isFinite(value(`${part}loss`, r, record)));
       const until = end < 0 ? RECORDS : end;
       broken.x.push(...x.slice(0, until), null);
-      broken.y.push(...x.slice(0, until).map((_, record) => value(metric, r, record)), null);
+      // A loss on its way to infinity leaves the panel; what lies far beyond it cannot be drawn.
+      broken.y.push(...x.slice(0, until).map(
+        (_, record) => Math.min(value(metric, r, record), BEYOND * top)), null);
       // Lost before the first record: nothing to stand on but the axis.
       crosses.x.push(x[Math.max(until - 1, 0)]);
-      crosses.y.push(until ? value(metric, r, until - 1) : null);
+      crosses.y.push(until ? Math.min(Math.max(value(metric, r, until - 1), bottom), top) : null);
     }
     const found = sound.length ? band(at, metric) : [];
     const label = prefix + DATA.parts[part] +
@@ -91,7 +96,7 @@ window.batchlabFigures = (() => {
     const traces = [
       { ...quiet, ...runs, line: { color: faint(color, 0.3), width: 0.6 } },
       { ...quiet, ...broken, line: { color: faint(color, 0.5), width: 0.8 } },
-      { ...quiet, ...crosses, mode: "markers", marker: { symbol: "x-thin", size: 8,
+      { ...quiet, ...crosses, mode: "markers", cliponaxis: false, marker: { symbol: "x-thin", size: 8,
         line: { color, width: 1.5 } } },
     ];
     if (sound.length > 1) {
@@ -128,10 +133,13 @@ window.batchlabFigures = (() => {
   /** Draw the learning curves. */
   function drawCurves(look, view) {
     const { setting, pinned } = view;
+    const yaxis = vertical(look, view);
+    // A logarithmic one reaches as far as the curves.
+    const range = yaxis.range ?? [-Infinity, Infinity];
     const curves = PARTS.slice().reverse().flatMap(
-      (part) => curve(setting, part, PARTS.indexOf(part), "", true));
+      (part) => curve(setting, part, PARTS.indexOf(part), "", true, range));
     const others = pinned ? PARTS.slice().reverse().flatMap(
-      (part) => curve(pinned, part, 2 + PARTS.indexOf(part), "pinned: ", false)) : [];
+      (part) => curve(pinned, part, 2 + PARTS.indexOf(part), "pinned: ", false, range)) : [];
     const lines = setting.metric === "accuracy" ? DATA.ceilings : [];
     const ceilings = lines.map((line) => ({
       x: [0, 1], y: [line.accuracy, line.accuracy], xaxis: "x2", mode: "lines", name: line.label,
@@ -147,7 +155,7 @@ window.batchlabFigures = (() => {
       xaxis: axis(DATA.x_labels[setting.x], look, horizontal),
       // Ceilings reach from side to side, whatever the scale.
       xaxis2: { range: [0, 1], overlaying: "x", visible: false, fixedrange: true },
-      yaxis: vertical(look, view),
+      yaxis,
       legend: { ...LEGEND, title: { text: caption, side: "top", font: { size: 12 } } },
       margin: { t: 12, r: 12, b: 40, l: 52 }, hovermode: "x",
       dragmode: window.matchMedia("(pointer: coarse)").matches ? false : "zoom",

@@ -3,7 +3,7 @@
 /** What the explorer says of a setting, in a sentence and in a table. */
 window.batchlabWords = (() => {
   const {
-    DATA, METRICS, PARTS, RECORDS, replicatesOf, updatesPerEpoch, updates, final, ceiling,
+    DATA, METRICS, PARTS, RECORDS, RUNS, replicatesOf, updatesPerEpoch, updates, final, ceiling,
   } = window.batchlabNumbers;
   const byId = (id) => document.getElementById(id);
 
@@ -19,6 +19,22 @@ window.batchlabWords = (() => {
   function inWords({ mean, low, high }) {
     const interval = Number.isNaN(low) ? "" : ` (95 % interval ${shown(low)} to ${shown(high)})`;
     return `${shown(mean)}${interval}`;
+  }
+
+  /** Return how far a number is from another, a preposition behind it: "0.012 below". */
+  function apart(difference, above, below) {
+    const far = shown(Math.abs(difference));
+    return far === shown(0) ? "within 0.0005 of" : `${far} ${difference < 0 ? below : above}`;
+  }
+
+  /** Return the sentence that compares a setting with the pinned one. */
+  function compared(setting, pinned) {
+    if (RUNS.every((name) => setting[name] === pinned[name])) {
+      return "This is the same setting as the pinned one.";
+    }
+    const [mine, other] = [setting, pinned].map((at) => final(at, `val_${setting.metric}`).mean);
+    return `This ${setting.metric} is ${apart(mine - other, "higher than", "lower than")} ` +
+      `that of the pinned setting (${named(pinned)}).`;
   }
 
   /** Return the sentence that says what one sees. */
@@ -40,19 +56,15 @@ window.batchlabWords = (() => {
       `on the ${DATA.parts.val_} and ${shown(train.mean)} on the ${DATA.parts.train_}.`;
     const best = ceiling("val_");
     if (kind === "accuracy" && best !== undefined) {
-      const gap = best - test.mean;
-      const far = gap >= 0 ? "below" : "above";
-      text += ` That is ${shown(Math.abs(gap))} ${far} the Bayes ceiling ` +
+      text += ` That is ${apart(test.mean - best, "above", "below")} the Bayes ceiling ` +
         `of the ${DATA.parts.val_}, ${shown(best)}.`;
     }
     if (diverged.length) {
-      text += ` ${diverged.length} of ${setting.replicates} replicates diverged and are left out.`;
+      const verb = diverged.length === 1 ? "is" : "are";
+      text += ` ${diverged.length} of ${setting.replicates} replicates diverged and ` +
+        `${verb} left out.`;
     }
-    if (pinned && replicatesOf(pinned).sound.length) {
-      const more = test.mean - final(pinned, `val_${kind}`).mean;
-      text += ` Compared with the pinned setting (${named(pinned)}) this ${kind} is ` +
-        `${shown(Math.abs(more))} ${more < 0 ? "lower" : "higher"}.`;
-    }
+    if (pinned && replicatesOf(pinned).sound.length) text += ` ${compared(setting, pinned)}`;
     return text;
   }
 

@@ -13,10 +13,15 @@
   const { default: DataTable } = await window.datatables;
   const filter = { extend: "dropdown", icon: "search", content: ["searchClear", "searchList"] };
   const target = (column) => ({ targets: column, columnControl: ["order", filter] });
+  // By its first number; an empty cell is last either way.
+  const EFFECT = 5;
+  const ordered = (sign) => (a, b) => (a === null) - (b === null) || sign * (a - b);
+  DataTable.type("effect", { order: {
+    pre: (text) => (text === "" ? null : Number(text)), asc: ordered(1), desc: ordered(-1) } });
   new DataTable("#ledger", {
     autoWidth: false,
     columnControl: ["order"],
-    columnDefs: [target(1), target(3)],
+    columnDefs: [target(1), target(3), { targets: EFFECT, type: "effect" }],
     layout: { topStart: "info", topEnd: "search", bottomStart: null, bottomEnd: null },
     language: { info: "_TOTAL_ claims", infoEmpty: "No claims", infoFiltered: "of _MAX_" },
     order: [[0, "asc"]],

@@ -174,7 +174,7 @@ def test_a_pinned_setting_stays_under_the_next_until_it_is_unpinned(page, sweeps
     np.testing.assert_allclose(
         numbers(page), expected(cell_of(sweeps, **{**DEFAULT, "batch_size": 500})), rtol=1e-9
     )
-    assert f"Compared with the pinned setting ({MOMENTUM}, batch size 32" in sentence(page)
+    assert f"than that of the pinned setting ({MOMENTUM}, batch size 32" in sentence(page)
     photograph(page, "explorer-pinned")
     page.click("#unpin")
     page.locator("#sentence", has_not_text="pinned").wait_for()
@@ -218,16 +218,52 @@ def test_a_setting_that_diverges_says_so(page):
         ("batch_size=33", "batch_size: expected one of 1, 2, 4,"),
         ("learning_rate=fast", "received fast"),
         ("batch=32", "received batch;"),
-        ("pin=500,0.01", "received nothing;"),
+        (
+            "pin=500,0.01",
+            "pin: expected 4 parts, batch_size, learning_rate,",
+        ),
+        ("pin=500,0.01,Adam,4,9", "received 5, 500,0.01,Adam,4,9;"),
+        ("pin=500,0.02,Adam,4", "pin, learning_rate: expected one of"),
         ("replicates=", "received nothing;"),
+        ("batch_size=4&batch_size=8", "batch_size: expected one value, received 4 and 8;"),
     ],
 )
 def test_a_bad_address_is_said_in_a_sentence(page, address, words):
+    page.press("#batch-size", "ArrowRight")
+    page.click("#pin")
+    wait_for(page, batch_size=64)
     page.evaluate("(hash) => { window.location.hash = hash; }", address)
     page.locator("#message", has_text=words).wait_for()
     said = page.inner_text("#message")
-    assert said.endswith("this is the default setting.") and said.count("expected") == 1
-    wait_for(page)
-    page.press("#batch-size", "ArrowRight")
+    assert said.endswith("the setting stays as it was.") and said.count("expected") == 1
     wait_for(page, batch_size=64)
+    assert page.locator("#unpin").is_enabled(), "what was pinned stays too"
+    page.press("#batch-size", "ArrowRight")
+    wait_for(page, batch_size=128)
     assert page.locator("#message").is_hidden()
+
+
+def test_a_bad_link_opens_the_page_as_it_begins(page, site):
+    page.goto("about:blank")
+    page.goto((site / "explorer.html").as_uri() + "#batch_size=33")
+    wait_for(page)
+    assert page.inner_text("#message").endswith("received 33; this is the default setting.")
+
+
+def test_crosses_of_losses_without_bound_stay_in_the_figure(page):
+    ask(page, batch_size=2, learning_rate=1, metric="loss", pin=f"16,0.003,{MOMENTUM},15")
+    wait_for(page, batch_size=2, learning_rate=1)
+    top, crosses = page.evaluate(
+        """() => {
+          const { layout, data } = document.querySelector("#explorer-curves");
+          const marks = data.filter((one) => one.mode === "markers");
+          return [layout.yaxis.range[1], marks.flatMap((one) => one.y)];
+        }"""
+    )
+    heights = [height for height in crosses if height is not None]
+    assert heights and max(heights) <= top
+
+
+def test_the_same_setting_is_said_to_be_the_same(page):
+    page.click("#pin")
+    page.locator("#sentence", has_text="This is the same setting as the pinned one.").wait_for()
