@@ -56,12 +56,13 @@
 
   /**
    * Take the setting from the address. A bad one changes nothing, and is said to be bad.
+   * @param {string} url
    * @param {string} kept what is shown then
    */
-  function readAddress(kept) {
+  function readAddress(url, kept) {
     const message = byId("message");
     message.hidden = true;
-    const hash = window.location.hash.slice(1);
+    const hash = new URL(url).hash.slice(1);
     // Without "=" it is a heading of this page.
     if (!hash.includes("=")) return;
     const read = { ...DEFAULT };
@@ -153,15 +154,16 @@
     byId("unpin").addEventListener("click", () => { pinned = null; change({}); });
     const form = byId("explorer").querySelector("form");
     form.addEventListener("submit", (event) => event.preventDefault());
-    window.addEventListener("hashchange", () => {
-      readAddress("the setting stays as it was");
+    window.addEventListener("hashchange", ({ newURL }) => {
+      // Not window.location: an earlier change may be written there meanwhile.
+      readAddress(newURL, "the setting stays as it was");
       redraw();
     });
     new MutationObserver(redraw).observe(document.body, { attributeFilter: ["data-theme"] });
     darkMode.addEventListener("change", redraw);
     window.addEventListener("resize", redraw);  // legends and margins follow the width
     byId("explorer").hidden = false;
-    readAddress("this is the default setting");
+    readAddress(window.location.href, "this is the default setting");
     redraw();
   }
 
