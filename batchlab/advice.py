@@ -4,17 +4,22 @@ Imports neither TensorFlow nor Keras.
 """
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
 from batchlab.critical import complete, critical_batch_size
+from batchlab.metrics import is_accuracy
 from batchlab.weighing import weigh
 
 # Batch sizes that cannot be told apart are said to be equal only where a difference by this factor
 # would have been seen.
 TELLABLE = 1.25
+# If one of those that cannot be told from the least may take so many times as much, the budget was
+# too small, though others are told to be worse.
+UNSURE = 2.0
 UNITS = {"second": "seconds", "update": "updates", "sample": "samples"}
 CLOCKS = {"keras": "Keras's fit", "batchlab": "batchlab's fit, beside seven others"}
 
@@ -68,10 +73,27 @@ def _nothing_measured(study: xr.Dataset) -> str:
             f"Nothing to compare: at no learning rate tried did training improve {about['metric']} "
             f"from where it starts, {about['start']:.3g}, at batch size {about['batch_size']}."
         )
+    if met_at_start(about):
+        return (
+            f"Nothing to compare: {about['metric']} starts at {about['start']:.3g}, "
+            f"so the target {about['target']:.3g} is met without training."
+        )
     return (
         f"{small} the target, {about['metric']} {about['target']:.3g}, is known, but no batch size "
         "was measured in time."
     )
+
+
+def met_at_start(about: Mapping[str, object]) -> bool:
+    """Return whether the first look found the target met from the start.
+
+    Parameters
+    ----------
+    about : mapping
+        Attributes of a study: `metric`, `start` and `target`.
+    """
+    sign = -1 if is_accuracy(about["metric"]) else 1
+    return sign * about["start"] <= sign * about["target"]
 
 
 def _headline(study: xr.Dataset, told: pd.DataFrame) -> str:
@@ -82,12 +104,19 @@ def _headline(study: xr.Dataset, told: pd.DataFrame) -> str:
     least = told.index[told["found"] == "least"][0]
     row = told.loc[least]
     unit = UNITS[about["budget"]]
+    good = told[told["found"] == "as good"]
     spent = f"{_number(row['mean'])} {unit} ({_number(row['low'])} to {_number(row['high'])})"
     if about["budget"] == "second":
         spent += f" of {CLOCKS[about['clock']]} on this machine"
     if len(told) == 1:
         small = "The budget is too small to tell" if "left_out" in about else "Nothing to compare"
         first = f"{small}: only batch size {least} was brought to the target, {target}."
+    elif not all_as_good(told) and good["ratio_high"].max() > UNSURE:
+        first = (
+            f"The budget is too small to tell batch size {least} from {_listed(good.index)}: one "
+            f"may still take {good['ratio_high'].max():.2g} times the {unit} of another. Least was "
+            f"batch size {least}, with learning rate {row['learning_rate']:.3g}."
+        )
     elif not all_as_good(told):
         first = f"Use batch size {least}, with learning rate {row['learning_rate']:.3g}."
     elif told["ratio_high"].max() <= TELLABLE:
@@ -101,7 +130,7 @@ def _headline(study: xr.Dataset, told: pd.DataFrame) -> str:
             f"still take {told['ratio_high'].max():.2g} times the {unit} of another."
         )
     others = [
-        f"{_number(study[name].sel(batch_size=least).mean().item())} {UNITS[name]}"
+        _counted(study[name].sel(batch_size=least).mean().item(), UNITS[name])
         for name in ("update", "sample")
         if name != about["budget"]
     ]
@@ -170,6 +199,9 @@ def _rates(study: xr.Dataset, told: pd.DataFrame) -> str:
             f" It grows with the batch size {' and '.join(powers)}{where} "
             "(1 is in proportion, 0.5 as its root, 0 not at all)."
         )
+    elif len(rates) > 1:
+        text += " How it grows with the batch size is not known: that takes three batch sizes"
+        text += " below the critical one, or three above it." if math.isfinite(bend) else "."
     return text
 
 
@@ -193,7 +225,9 @@ def _doubts(study: xr.Dataset) -> list[str]:
     about = study.attrs
     lines = [f"Took {about['spent']:.0f} of {about['seconds']:g} seconds."]
     if "left_out" in about and "best" in about:
-        lines.append(f"No time for the batch sizes {_listed(np.ravel(about['left_out']))}.")
+        late = np.ravel(about["left_out"])
+        sizes = "batch size" if len(late) == 1 else "batch sizes"
+        lines.append(f"No time for the {sizes} {_listed(late)}.")
     if "too_large" in about:
         lines.append(f"Too large for memory: {_listed(np.ravel(about['too_large']))}.")
     if not about.get("finished", 1):
@@ -212,6 +246,11 @@ def _doubts(study: xr.Dataset) -> list[str]:
 def _listed(sizes) -> str:
     names = [str(int(size)) for size in sizes]
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def _counted(value: float, units: str) -> str:
+    number = _number(value)
+    return f"{number} {units.removesuffix('s') if number == '1' else units}"
 
 
 def _number(value: float) -> str:

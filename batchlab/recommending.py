@@ -11,7 +11,7 @@ import xarray as xr
 
 from batchlab._checks import LARGEST_SEED, choice, positive_number, whole_number
 from batchlab._tensorflow import keras
-from batchlab.advice import verdict
+from batchlab.advice import met_at_start, verdict
 from batchlab.candidates import (
     MEASURED,
     largest_that_fits,
@@ -255,6 +255,8 @@ def recommend(
         about |= dataclasses.asdict(pilot) | {"finished": int(pilot.finished)}
         if math.isnan(about["target"]):
             return _told(xr.Dataset(attrs=about), watch, sizes)
+        if met_at_start(about):
+            return _told(xr.Dataset(attrs=about), watch, [])
         runs = partial(Runs, rates=rates, target=about["target"], metric=metric, most_updates=most)
         known = Exploration(
             runs(benches[0], resolution=TUNING_RESOLUTION),

@@ -41,7 +41,8 @@ def weigh(study: xr.Dataset, *, budget: str | None = None) -> pd.DataFrame:
     -------
     pandas.DataFrame
         By batch size: `learning_rate`, `reached` (replicates that did), `mean`, `low` and `high`:
-        what these spent, with its 95 % interval; `ratio`, to the batch size with the least, and
+        what these spent, with its 95 % interval, into which goes, with seconds, how much the timing
+        of updates differed between rounds; `ratio`, to the batch size with the least, and
         `ratio_low`, `ratio_high`; `found`: "least", "as good" (the interval of the ratio holds
         one), "more", or "not reached" where a replicate did not.
 
@@ -80,7 +81,7 @@ def weigh(study: xr.Dataset, *, budget: str | None = None) -> pd.DataFrame:
     """
     costs = costs_of(study, budget).transpose("batch_size", "replicate")
     reached = costs.notnull().all("replicate").to_numpy()
-    spent = over_replicates(costs)
+    spent = _with_timing(over_replicates(costs), study, budget)
     table = pd.DataFrame(
         {
             "learning_rate": study["learning_rate"].to_numpy(),
@@ -111,6 +112,27 @@ def weigh(study: xr.Dataset, *, budget: str | None = None) -> pd.DataFrame:
     return table
 
 
+def _with_timing(spent: xr.Dataset, study: xr.Dataset, budget: str | None) -> xr.Dataset:
+    """Return means with intervals that know of the timing too: of a product of two factors.
+
+    The half-widths of independent factors add up as squares, on a logarithmic scale.
+    """
+    if not _timed(study, budget):
+        return spent
+    rounds = np.log(study["update_seconds"])
+    count = rounds.sizes["round"]
+    quantile = stats.t.ppf((1 + CONFIDENCE) / 2, count - 1)
+    timing = quantile * rounds.std("round", ddof=1) / np.sqrt(count)
+    mean = spent["mean"]
+    below = np.hypot(np.log(mean / spent["low"]), timing)
+    above = np.hypot(np.log(spent["high"] / mean), timing)
+    return spent.assign(low=mean * np.exp(-below), high=mean * np.exp(above))
+
+
+def _timed(study: xr.Dataset, budget: str | None) -> bool:
+    return (budget or study.attrs["budget"]) == "second" and study.sizes.get("round", 0) >= 2
+
+
 def _reach(differences: np.ndarray, timing: np.ndarray) -> np.ndarray:
     """Return half the width of each interval, of logarithms; zero for the least itself."""
     count, replicates = differences.shape
@@ -128,7 +150,7 @@ def _timing_variance(
     study: xr.Dataset, budget: str | None, reached: np.ndarray, logs: np.ndarray
 ) -> np.ndarray:
     """Return the variance of the mean over rounds of the logarithm of seconds for an update."""
-    if (budget or study.attrs["budget"]) != "second" or study.sizes.get("round", 0) < 2:
+    if not _timed(study, budget):
         return np.zeros(len(logs))
     rounds = np.log(study["update_seconds"].transpose("batch_size", "round").to_numpy()[reached])
     apart = rounds - rounds[logs.mean(axis=1).argmin()]

@@ -8,7 +8,7 @@ import xarray as xr
 from scipy import stats
 
 import batchlab as bl
-from batchlab.advice import all_as_good, verdict
+from batchlab.advice import all_as_good, met_at_start, verdict
 from batchlab.weighing import costs_of, weigh
 
 ABOUT = {
@@ -241,6 +241,44 @@ def test_those_that_are_as_good_are_named_with_what_they_may_take():
     assert f"As good within the interval: {good} (up to {up_to:.2g}×). More for sure: 1 (" in text
 
 
+def test_those_that_could_not_be_told_from_the_least_are_no_advice_though_others_are_worse():
+    study = study_of(spread([30_000, 110, 100], by_chance=1.0))
+    table = weigh(study)
+    least = table.index[table["found"] == "least"][0]
+    (good,) = table.index[table["found"] == "as good"]
+    high = table.loc[good, "ratio_high"]
+    assert high > 2
+    assert verdict(study).startswith(
+        f"The budget is too small to tell batch size {least} from {good}: one may still take "
+        f"{high:.2g} times the updates of another. Least was batch size {least}, with learning rate"
+    )
+
+
+def test_how_rates_scale_is_said_to_be_unknown_where_it_is():
+    study = study_of(spread([100, 130]), rates=[0.1, 0.2])
+    assert "How it grows with the batch size is not known" in verdict(study)
+
+
+def test_a_target_that_is_met_from_the_start_is_told():
+    about = study_of([[1.0]], target=1.2).attrs
+    assert verdict(xr.Dataset(attrs=about)).startswith(
+        "Nothing to compare: val_loss starts at 1.1, so the target 1.2 is met without training."
+    )
+    assert met_at_start(about | {"metric": "val_accuracy", "target": 1.0})
+    assert not met_at_start(about | {"metric": "val_accuracy"})
+
+
+def test_the_interval_of_seconds_knows_of_their_timing():
+    updates = np.full((1, 16), 100.0)
+    rounds = np.exp([[0.3], [0.1], [-0.2], [0.4], [-0.1]])
+    row = weigh(timed(study_of(updates), rounds), budget="second").iloc[0]
+    reach = stats.t.ppf(0.975, 4) * stats.sem(np.log(rounds[:, 0]))
+    assert row["low"] == pytest.approx(row["mean"] * np.exp(-reach))
+    assert row["high"] == pytest.approx(row["mean"] * np.exp(reach))
+    by_updates = weigh(timed(study_of(updates), rounds), budget="update").iloc[0]
+    assert by_updates["low"] == by_updates["mean"] == 100
+
+
 def test_equal_batch_sizes_are_no_detectable_difference():
     study = study_of(spread([100, 100, 100], by_chance=0.01), sizes=[8, 16, 32])
     high = weigh(study)["ratio_high"].max()
@@ -348,7 +386,7 @@ def test_memory_is_told_as_far_as_it_is_known(about, memory, expected):
     ("about", "expected"),
     [
         ({"left_out": [256, 512, 1024]}, "No time for the batch sizes 256, 512 and 1024."),
-        ({"left_out": np.int64(256)}, "No time for the batch sizes 256."),
+        ({"left_out": np.int64(256)}, "No time for the batch size 256."),
         ({"too_large": np.array([512, 1024])}, "Too large for memory: 512 and 1024."),
         ({"finished": 0}, "The first look was cut short: longer training may get further."),
     ],
