@@ -3,6 +3,7 @@
 import io
 
 import matplotlib.pyplot as plt
+import xarray as xr
 from figures import Figure
 from stored_sweeps import SWEEPS
 
@@ -24,10 +25,14 @@ def explore_figure() -> Figure:
     """
     line = bl.open_result(SWEEPS).sel(batch_size=list(BATCH_SIZES), **LINE, drop=True)
     drawn = bl.plot_panels(line, single=True)[0].figure
-    drawn.suptitle(
-        f"{line.attrs['problem']}, {LINE['optimizer']}, learning rate {LINE['learning_rate']:g}"
-    )
+    # The legend stands where a title would.
+    drawn.supxlabel(f"{drawn.get_supxlabel()}\n{about(line)}", fontsize="medium")
     png = io.BytesIO()
     drawn.savefig(png, dpi=DPI, bbox_inches="tight")
     plt.close(drawn)
-    return Figure(png.getvalue(), bl.describe_figure(drawn), code="", output={})
+    return Figure(png.getvalue(), f"{about(line)}. {bl.describe_figure(drawn)}", code="", output={})
+
+
+def about(line: xr.Dataset) -> str:
+    """Return what all panels share, in words."""
+    return f"{line.attrs['problem']}, {LINE['optimizer']}, learning rate {LINE['learning_rate']:g}"

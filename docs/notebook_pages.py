@@ -1,26 +1,30 @@
 """Notebooks as the site shows them: their stored outputs, and nothing that needs a kernel."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
-from figures import figures
+from figures import Figure, figures
 
 _WIDGET = "application/vnd.jupyter.widget-view+json"
 _LIVE = (
     ":::{note}\nThis page shows what is stored. `make app` starts the live explorer, with its "
     "sliders, on your machine.\n:::"
 )
+_STORED = "A figure of stored runs, in place of the sliders:"
 # The notebook whose answer is an app.
 EXPLORE = "explore"
 
 
-def page(path: Path) -> nbformat.NotebookNode:
+def page(path: Path, instead: Figure | None = None) -> nbformat.NotebookNode:
     """Return a notebook as a page shows it.
 
     Parameters
     ----------
     path : pathlib.Path
+    instead : Figure or None
+        What stands for the app, in the file that `pictured` names.
 
     Returns
     -------
@@ -33,9 +37,16 @@ def page(path: Path) -> nbformat.NotebookNode:
     notebook.metadata["language_info"] = {"name": "python", "pygments_lexer": "ipython3"}
     cells = [part for cell in notebook.cells for part in _parts(cell, texts)]
     if path.stem == EXPLORE:
-        cells.insert(1, nbformat.v4.new_markdown_cell(_LIVE, id="live"))
+        live = _LIVE if instead is None else f"{_LIVE}\n\n{pictured(path.stem, instead)}"
+        cells.insert(1, nbformat.v4.new_markdown_cell(live, id="live"))
     notebook.cells = cells
     return notebook
+
+
+def pictured(name: str, figure: Figure) -> str:
+    """Return the Markdown of a figure that the notebook of a name has on the front page."""
+    alt = json.dumps(figure.alt, ensure_ascii=False)
+    return f"{_STORED}\n\n```{{image}} ../figures/{name}.png\n:alt: {alt}\n```"
 
 
 def _parts(cell: nbformat.NotebookNode, texts: dict[int, str]) -> Iterator[nbformat.NotebookNode]:

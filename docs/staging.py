@@ -5,7 +5,7 @@ from pathlib import Path
 
 import nbformat
 from explore_figure import explore_figure
-from front import card, front_page
+from front import Card, card, front_page
 from ledger_rows import datatables, ledger_page, ledger_rows
 from notebook_pages import EXPLORE, page
 from reference import group_page, groups
@@ -37,28 +37,30 @@ def stage(source: Path, notebooks: Path) -> None:
     (source / "_static" / "datatables.js").write_text(datatables(), encoding="utf-8")
     paths = sorted(notebooks.glob("[0-9]*.ipynb")) + sorted(notebooks.glob(f"{EXPLORE}.ipynb"))
     (source / "notebooks").mkdir()
+    # The output of the live explorer is a widget, which is not stored.
+    instead = {EXPLORE: explore_figure()}
     for path in paths:
-        nbformat.write(page(path), source / "notebooks" / path.name)
+        shown = page(path, instead.get(path.stem))
+        nbformat.write(shown, source / "notebooks" / path.name)
     _write(source / "notebooks" / "params.md", settings_page(notebooks / "params"))
     reference = groups(DOCS / "reference.toml", batchlab.__all__)
     for name, group in reference.items():
         _write(source / "reference" / f"{name}.rst", group_page(group))
-    _texts(source, notebooks, paths, reference)
+    cards = [card(path, instead.get(path.stem)) for path in paths]
+    _texts(source, notebooks, cards, reference)
 
 
-def _texts(source: Path, notebooks: Path, paths: list[Path], reference: dict[str, dict]) -> None:
+def _texts(source: Path, notebooks: Path, cards: list[Card], reference: dict[str, dict]) -> None:
     """Write the pages that the README and its neighbours say, with links to the other pages."""
     above, parts = sections(_read(ROOT / "README.md"))
     (judged,) = (part for part in parts if "<!-- ledger:" in part)
     pictured = above.replace("(notebooks/flavours.png)", "(figures/flavours.png)")
     contents = {
         "Look": ["Explorer <explorer>", "ledger"],
-        "Notebooks": [*(f"notebooks/{path.stem}" for path in paths), "notebooks/params"],
+        "Notebooks": [*(f"notebooks/{one.name}" for one in cards), "notebooks/params"],
         "Use": ["run", "contributing", "changelog"],
         "Reference": [f"reference/{name}" for name in reference],
     }
-    # The output of the live explorer is a widget, which is not stored.
-    cards = [card(path, explore_figure() if path.stem == EXPLORE else None) for path in paths]
     texts = {
         "index.md": front_page(pictured, cards, contents=contents),
         "ledger.md": ledger_page(ledger_rows(notebooks / f"{LEDGER}.ipynb"), judged),

@@ -191,6 +191,13 @@ def test_every_notebook_has_its_page_and_card(pages):
         assert card.img and len(card.img["alt"]) > 60
 
 
+def test_the_live_explorer_shows_stored_runs_in_place_of_its_widget(pages):
+    (shown,) = pages["notebooks/explore.html"].select("article img")
+    card = cards(pages)["notebooks/explore.html"]
+    assert shown["alt"] == card.img["alt"]
+    assert "learning rate 0.01" in shown["alt"] and "batch size 500: " in shown["alt"]
+
+
 def test_a_notebook_is_shown_and_not_run(pages):
     page = pages[f"notebooks/{UNTOUCHED}.html"].get_text()
     assert "the stored words" in page and "raise SystemExit" in page and "Traceback" not in page

@@ -96,8 +96,8 @@ window.batchlabFigures = (() => {
     const traces = [
       { ...quiet, ...runs, line: { color: faint(color, 0.3), width: 0.6 } },
       { ...quiet, ...broken, line: { color: faint(color, 0.5), width: 0.8 } },
-      { ...quiet, ...crosses, mode: "markers", cliponaxis: false, marker: { symbol: "x-thin", size: 8,
-        line: { color, width: 1.5 } } },
+      { ...quiet, ...crosses, mode: "markers", cliponaxis: false,
+        marker: { symbol: "x-thin", size: 8, line: { color, width: 1.5 } } },
     ];
     if (sound.length > 1) {
       traces.push(

@@ -180,6 +180,31 @@ def test_the_ledger_sorts_by_a_heading_and_back(ledger):
     assert column(ledger, 1) == ids
 
 
+def test_the_ledger_sorts_effects_by_their_first_number(ledger):
+    # A cell that is empty is last either way.
+    ledger.evaluate(
+        """async () => {
+          const { default: DataTable } = await window.datatables;
+          const cell = document.querySelector("#claim-2 .effect");
+          cell.dataset.order = cell.textContent = "";
+          new DataTable.Api("#ledger").row("#claim-2").invalidate("dom");
+        }"""
+    )
+    for order in ("ascending", "descending"):
+        sort_by(ledger, "Mean [95 % interval]", order)
+        shown = column(ledger, 6)
+        assert shown.pop() == ""
+        numbers = [first_number(text) for text in shown]
+        assert numbers == sorted(numbers, reverse=order == "descending")
+        assert {800.0, 12500.0, 1e-09, -62.0} <= set(numbers)
+
+
+def first_number(effect):
+    """Return the number that an effect begins with, behind the number of its part."""
+    words = effect.removeprefix("(1) ").removeprefix("below ")
+    return float(words.split()[0].rstrip(",").replace(",", ""))
+
+
 def test_the_ledger_is_searched(ledger):
     field = ledger.locator(".dt-search input")
     field.fill("batch size 1 ")
