@@ -271,21 +271,6 @@ def test_one_replicate_that_diverged_is_left_out(page):
     assert "1 of 9 replicates diverged and is left out." in sentence(page)
 
 
-def test_a_link_without_end_in_its_losses_brings_no_error(page, site):
-    # The fixture's page is watched for errors, of which this one had 64.
-    page.goto("about:blank")
-    setting = {"batch_size": 1, "learning_rate": 1, "metric": "loss"}
-    address = urlencode({**setting, "pin": f"16,0.003,{MOMENTUM},15"})
-    page.goto(f"{(site / 'explorer.html').as_uri()}#{address}")
-    wait_for(page, batch_size=1, learning_rate=1)
-    drawn(page)
-    photograph(page, "explorer-unbounded")
-    transforms = page.locator("#explorer-curves path.point").evaluate_all(
-        "all => all.map((one) => one.getAttribute('transform'))"
-    )
-    assert transforms and not [one for one in transforms if "e" in one.removeprefix("translate")]
-
-
 def test_the_same_setting_is_said_to_be_the_same(page):
     page.click("#pin")
     page.locator("#sentence", has_text="This is the same setting as the pinned one.").wait_for()
