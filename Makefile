@@ -58,6 +58,7 @@ test: environment ## Run all that guards the project: ruff, tests, browser, nbva
 	@echo '== 2/6 ruff: format'
 	@$(PYTHON) -m ruff format --check .
 	@echo '== 3/6 unit tests'
+	@$(PYTHON) tools/debian.py qemu-user
 	@$(PYTHON) -m pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder \
 		--ignore=tests/browser tests
 	@echo '== 4/6 the explorer and the site in a browser'
@@ -69,7 +70,7 @@ test: environment ## Run all that guards the project: ruff, tests, browser, nbva
 	@echo '== all passed'
 
 browser: environment ## Try the explorer and the site in Chromium, which Debian brings if it may
-	@$(PYTHON) tests/browser/chromium.py
+	@$(PYTHON) tools/debian.py chromium
 	@$(PYTHON) -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder tests/browser
 
 app: environment ## Look and play: the live explorer in the browser, on this machine only

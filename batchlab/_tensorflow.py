@@ -16,6 +16,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from batchlab._checks import choice
+from batchlab.arithmetic import warn_if_too_late
 
 
 @contextlib.contextmanager
@@ -84,6 +85,7 @@ with _keras_on_tensorflow(), _standard_error_held_back():
     from tensorflow.python.eager import context as _context
     from tensorflow.python.eager.record import stop_recording
     from tensorflow.python.ops import gen_math_ops as products  # that gradients are made of
+warn_if_too_late()
 
 __all__ = [
     "building",

@@ -37,12 +37,12 @@ def fingerprint(
     report: Path | None,
     store: Path | None,
 ) -> None:
-    """Compute the tutorial's five runs, and say how far they agree with the published ones.
+    """Compute the tutorial's runs and others, and say how far they agree with the published ones.
 
     To the last bit, in every accuracy, in every printed digit, or from which epoch on they do not.
-    X86-64 processors with AVX2 must agree to the last bit, all others in every accuracy but for
-    the run that is chaotic. Nothing in the report names you or this machine's files: if it does not
-    agree, please send it to us.
+    X86-64 processors with AVX2 must agree to the last bit, all others in every accuracy of the
+    tutorial's runs but for the one that is chaotic. Nothing in the report names you or this
+    machine's files: if it does not agree, please send it to us.
 
     The exit status is 0 if all agrees as it must, 1 if not, and 2 if the command is wrong.
     """
@@ -56,13 +56,13 @@ def fingerprint(
         from .fingerprints import write_fingerprint
 
         own = compute(epochs=epochs, device=device, threads=threads)
+        if store is not None:  # first: where the runs are others, there is no report
+            write_fingerprint(own, store)
         text, agrees = fingerprint_report(own)
         click.echo(text)
         if report is not None:
             with replacing(report) as part:
                 part.write_text(text + "\n", encoding="utf-8")
-        if store is not None:
-            write_fingerprint(own, store)
     context.exit(0 if agrees else 1)
 
 

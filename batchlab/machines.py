@@ -10,11 +10,13 @@ import psutil
 from numpy._core import _multiarray_umath  # numpy.show_runtime prints from it what we look up
 
 from batchlab._tensorflow import keras, tf
+from batchlab.arithmetic import is_x86, why_not_alike
 
 # Of the environment, what changes how TensorFlow and XLA compute.
 VARIABLES = (
     "XLA_FLAGS",
     "TF_XLA_FLAGS",
+    "TENSORFLOW_USE_CUSTOM_CONTRACTION_KERNEL",
     "TF_ENABLE_ONEDNN_OPTS",
     "TF_NUM_INTRAOP_THREADS",
     "NVIDIA_TF32_OVERRIDE",
@@ -60,8 +62,11 @@ def instructions() -> list[str]:
 
 
 def is_usual() -> bool:
-    """Return whether this is an x86-64 processor with AVX2, all of which compute the same bits."""
-    return platform.machine().lower() in ("x86_64", "amd64") and "AVX2" in instructions()
+    """Return whether this is an x86-64 processor with AVX2, all of which compute the same bits.
+
+    Where the settings of `batchlab.arithmetic` are in force, that is.
+    """
+    return is_x86() and "AVX2" in instructions() and not why_not_alike()
 
 
 def machine_report() -> list[str]:
@@ -78,6 +83,7 @@ def machine_report() -> list[str]:
         f"processor: {cpu_name()}, {joblib.cpu_count()} cores, {memory:.0f} GiB, {kernel}",
         f"instructions: {', '.join(instructions()) or 'none of AVX, AVX2, FMA, AVX-512'}",
         f"GPU: {', '.join(gpu_names()) or 'none'}",
+        f"rounding: {_nameless(why_not_alike()) or 'alike on processors of this kind'}",
         f"environment: {', '.join(named) or 'nothing that changes how XLA computes'}",
     ]
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from batchlab._tensorflow import device_name, keras, tf, with_keras_settings
+from batchlab.arithmetic import xla_flags
 from batchlab.data import Problem
 from batchlab.losses import checked_loss
 from batchlab.memory import batch_sizes
@@ -102,9 +103,6 @@ def compiled_memory(
 
 def _variables(folder: Path) -> dict[str, str]:
     """Return the environment in which XLA writes its plans into a folder."""
-    given = os.environ.get("XLA_FLAGS", "").strip()
-    if given and not given.startswith("-"):  # XLA takes it as the name of a file of flags
-        given = Path(given).read_text(encoding="utf-8")
     own = (
         f"--xla_dump_to={folder}",
         "--xla_dump_hlo_as_text",
@@ -112,7 +110,7 @@ def _variables(folder: Path) -> dict[str, str]:
     )
     cached = os.environ.get("TF_XLA_FLAGS", "")
     return {
-        "XLA_FLAGS": " ".join([*given.split(), *own]),
+        "XLA_FLAGS": " ".join([*xla_flags(), *own]),
         # What is taken from a cache is not compiled, and nothing is written.
         "TF_XLA_FLAGS": f"{cached} --tf_xla_persistent_cache_directory=".strip(),
     }

@@ -135,7 +135,11 @@ def _in_parts(a: tf.Tensor, b: tf.Tensor) -> tuple[tf.Tensor, Callable]:
             size = tf.minimum(size, held - start)
         columns = tf.slice(a, [*leading, 0, start], [*every, -1, size])
         rows = tf.slice(b, [*leading, start, 0], [*every, size, -1])
-        return tf.matmul(columns, rows)
+        product = tf.matmul(columns, rows)
+        # Beside a size that is unknown a slice forgets the known ones, and a width of 1 would be
+        # taken for one to be broadcast.
+        product.set_shape([*a.shape[:-1], b.shape[-1]])
+        return product
 
     # Else second derivatives would go through the loop as well, which XLA refuses.
     with stop_recording(), _uncut():

@@ -14,7 +14,15 @@ matplotlib.use("Agg")
 KERAS_METRICS = ("loss", "accuracy", "val_loss", "val_accuracy")
 
 # The longest files start first, else a core would wait for the last of them at the end.
-LONGEST = ["notebooks", "parallel", "training", "memory", "training_equals_keras", "faults"]
+LONGEST = [
+    "arithmetic",
+    "notebooks",
+    "parallel",
+    "training",
+    "memory",
+    "training_equals_keras",
+    "faults",
+]
 LONGEST += ["examples", "sweeps", "schedules", "repeatability", "across_problems", "execution"]
 LONGEST += ["cli"]
 

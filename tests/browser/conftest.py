@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import chromium
+import debian
 import pytest
 import watching
 from playwright.sync_api import sync_playwright
@@ -27,14 +27,11 @@ def pytest_configure(config):
 
 @pytest.fixture(scope="session")
 def browser():
-    program = chromium.find()
+    program = debian.find("chromium")
     if program is None:
-        why = chromium.missing(
-            chromium.obstacle() or "python tests/browser/chromium.py installs it, or says why not"
-        )
-        (pytest.fail if chromium.required() else pytest.skip)(why)
+        (pytest.fail if debian.required() else pytest.skip)(debian.missing("chromium"))
     # Chromium's own sandbox refuses root.
-    arguments = ["--no-sandbox"] if chromium.is_root() else []
+    arguments = ["--no-sandbox"] if debian.is_root() else []
     with sync_playwright() as playwright:
         opened = playwright.chromium.launch(executable_path=program, args=arguments)
         yield opened
