@@ -2,9 +2,18 @@
 
 import lazy_loader
 
+from batchlab._interrupts import imported_whole as _imported_whole
 from batchlab.arithmetic import round_alike as _round_alike
 
 _round_alike()
+
 # The public names stand in __init__.pyi. Each is imported at its first use, so that drawing a
 # stored result never has to wait for TensorFlow.
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+_imported, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+
+
+def __getattr__(name: str) -> object:
+    if name not in __all__:
+        return _imported(name)  # there is none
+    with _imported_whole():
+        return _imported(name)

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
 
 from batchlab._checks import shown
+from batchlab._style import literal
 from batchlab.descriptions import speak
 from batchlab.records import grid_dimensions, record_dimension
 
@@ -67,7 +68,7 @@ def panel_axes(
 def named(dimension: str, value: object) -> str:
     """Return a cell's place along a dimension in words: "batch size 32"."""
     spoken = f"{value:.4g}" if isinstance(value, float) else str(value)
-    return f"{dimension.replace('_', ' ')} {spoken}"
+    return literal(f"{dimension.replace('_', ' ')} {spoken}")
 
 
 def check_grid(study: xr.Dataset, *expected: str, others: int = 0) -> tuple[str, ...]:
@@ -150,7 +151,7 @@ def scale(axis_of: Axes, values: np.ndarray, name: str, *, which: str = "x") -> 
     which : {"x", "y"}
     """
     axis = getattr(axis_of, f"{which}axis")
-    axis.set_label_text(SETTING_LABELS.get(name, name.replace("_", " ")))
+    axis.set_label_text(SETTING_LABELS.get(name, literal(name.replace("_", " "))))
     set_scale = getattr(axis_of, f"set_{which}scale")
     if values.dtype.kind in "iu" and values.min() > 0:
         set_scale("log", base=2)

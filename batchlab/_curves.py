@@ -8,7 +8,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 
 from batchlab._checks import choice
-from batchlab._style import COLORS, LINE_STYLES, MARKERS, cycled
+from batchlab._style import COLORS, LINE_STYLES, MARKERS, cycled, literal
 from batchlab.evaluation import diverged
 from batchlab.intervals import Interval, error_bars, mean_interval, over_replicates
 from batchlab.metrics import score_of
@@ -87,7 +87,8 @@ def _loss_label(name: str) -> str:
     if name in CROSS_ENTROPIES:
         return CROSS_ENTROPY_LABEL
     words = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", name).split(" ")
-    return name if len(words) == 1 else " ".join(w if w.isupper() else w.lower() for w in words)
+    words = [word if word.isupper() else word.lower() for word in words]
+    return literal(name if len(words) == 1 else " ".join(words))
 
 
 def draw_curves(

@@ -18,6 +18,16 @@ def axes_or_new(ax: Axes | None, size: tuple[float, float] = (7.5, 4.5)) -> Axes
     return speak(plt.subplots(figsize=size, layout="constrained")[1] if ax is None else ax)
 
 
+def literal(words: object) -> str:
+    """Return somebody's own words as Matplotlib shows them letter by letter.
+
+    It reads what stands between two dollars as mathematics, and leaves out of a legend what
+    begins with an underscore.
+    """
+    text = str(words).replace("$", r"\$")
+    return f" {text}" if text.startswith("_") else text
+
+
 def cycled(values: Sequence, place: int):
     """Return the value at a place, beginning anew behind the last."""
     return values[place % len(values)]

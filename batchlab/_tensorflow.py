@@ -16,6 +16,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from batchlab._checks import choice
+from batchlab._interrupts import imported_whole
 from batchlab.arithmetic import warn_if_too_late
 
 
@@ -25,12 +26,20 @@ def _standard_error_held_back() -> Iterator[None]:
 
     TensorFlow's C++ code writes there before its own logging starts, so no variable silences it.
     """
-    sys.stderr.flush()
+    with contextlib.suppress(AttributeError, OSError, ValueError):  # None, closed or another kind
+        sys.stderr.flush()
     try:
-        saved = os.dup(2)
-    except OSError:  # no standard error to hold back
+        os.fstat(2)
+    except OSError:
+        # Else the next file that is opened would take the number, and what is logged later.
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        if nowhere != 2:
+            os.dup2(nowhere, 2)
+            os.close(nowhere)
+    if sys.__stderr__ is None:  # nothing to hold back: the number may be that of a user's file
         yield
         return
+    saved = os.dup(2)
     with tempfile.TemporaryFile() as kept:
         os.dup2(kept.fileno(), 2)
         try:
@@ -79,7 +88,7 @@ def _keras_on_tensorflow() -> Iterator[None]:
 
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-with _keras_on_tensorflow(), _standard_error_held_back():
+with imported_whole(), _keras_on_tensorflow(), _standard_error_held_back():
     import keras
     import tensorflow as tf
     from tensorflow.python.eager import context as _context

@@ -16,6 +16,7 @@ import numpy as np
 import xarray as xr
 
 from batchlab._checks import whole_number
+from batchlab._style import literal
 from batchlab.data import Problem, check_classification
 from batchlab.maps import plot_decision_boundary
 from batchlab.records import RECORDS
@@ -175,7 +176,7 @@ def _picture(boundaries: xr.Dataset, problem: Problem, caption: str, dpi: int) -
             lambda _, found=probability: found, problem, ax=ax, resolution=resolution
         )
         ax.get_legend().remove()
-        ax.set_title(f"{name}, {caption}\ntest accuracy {float(one['accuracy']):.3f}")
+        ax.set_title(f"{literal(name)}, {caption}\ntest accuracy {float(one['accuracy']):.3f}")
     for ax in axes[0, 1:]:
         ax.set_ylabel("")
     handles = axes[0, 0].get_legend_handles_labels()

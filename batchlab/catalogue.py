@@ -13,6 +13,7 @@ from functools import cached_property
 from pathlib import Path
 
 from .headings import first_sentence, heading, plain
+from .places import same_file
 from .values import Declared, declarations, did_you_mean
 
 # The notebooks that re-run the experiments of the sources, whose settings are in `params`.
@@ -143,8 +144,14 @@ def check_apart(notebook: Path, output_dir: Path) -> None:
     ------
     ValueError
     """
-    if output_dir.resolve() == notebook.parent.resolve():
+    if notebook.stem.casefold() == "index":
+        raise ValueError(f"expected a notebook whose page is not that of all, received {notebook}")
+    # The folder that it lies in, and that of the file itself where it is a link.
+    if any(same_file(output_dir, path.parent) for path in (notebook, notebook.resolve())):
         raise ValueError(f"expected an output folder other than the notebook's own, {output_dir}")
+    results = (output_dir / f"{notebook.stem}{end}.ipynb" for end in ("", ".failed"))
+    if any(same_file(result, notebook) for result in results):
+        raise ValueError(f"expected an output folder without {notebook} itself, {output_dir}")
 
 
 def temporary_prefix(name: str, process: int) -> str:

@@ -6,6 +6,7 @@ import click
 
 from .atomic import check_writable, replacing
 from .cli_endings import in_a_sentence
+from .places import same_file
 
 DEVICE = click.Choice(["cpu", "gpu"], case_sensitive=False)
 _FILE = click.Path(dir_okay=False, path_type=Path)
@@ -50,6 +51,8 @@ def fingerprint(
         for name, path in (("report", report), ("store", store)):
             if path is not None:
                 check_writable(name, path)
+        if report is not None and store is not None and same_file(report, store):
+            raise ValueError(f"report, store: expected two files, received {str(store)!r} twice.")
 
         from .fingerprint_words import fingerprint_report
         from .fingerprints import fingerprint as compute

@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 
 from batchlab._axes import panel_axes, scale, spell_out
 from batchlab._curves import BUDGETS, split
-from batchlab._style import COLORS
+from batchlab._style import COLORS, literal
 from batchlab.critical import critical_batch_size, fitted_updates
 from batchlab.intervals import error_bars, over_replicates
 from batchlab.records import held_out
@@ -117,7 +117,7 @@ def plot_critical(
 
 
 def _caption(times: xr.Dataset) -> str:
-    told = [str(times.attrs["problem"])] if "problem" in times.attrs else []
+    told = [literal(times.attrs["problem"])] if "problem" in times.attrs else []
     if "target" in times.attrs:
         part, kind = split(str(times.attrs["metric"]))
         where = held_out(times) if part == "test" else "training"

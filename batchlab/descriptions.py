@@ -40,7 +40,7 @@ def describe_figure(figure: Figure) -> str:
     'batch size 32: accuracy against epochs; test set from 0.5 over 0.8 to 0.75.'
     """
     panels = [ax for ax in figure.axes if ax.get_visible() and ax.get_label() != "<colorbar>"]
-    heading = figure.get_suptitle()
+    heading = _one_line(figure.get_suptitle())
     told = [heading] if heading else []
     if len(panels) > 1:
         told.append(f"{len(panels)} panels")
@@ -134,4 +134,4 @@ def _listed(names: list[str]) -> str:
 
 
 def _one_line(text: str) -> str:
-    return " ".join(text.split())
+    return " ".join(text.replace(r"\$", "$").split())  # how Matplotlib writes a mere dollar

@@ -14,7 +14,7 @@ from matplotlib.lines import Line2D
 from batchlab._axes import is_wide, named, panel_axes, scale, spell_out
 from batchlab._checks import choice
 from batchlab._curves import BUDGETS, band_caption, draw_points, metric_label, part_label
-from batchlab._style import COLORS, LINE_STYLES, axes_or_new, cycled
+from batchlab._style import COLORS, LINE_STYLES, axes_or_new, cycled, literal
 from batchlab.intervals import over_replicates
 from batchlab.records import RECORDS
 
@@ -90,7 +90,7 @@ def plot_dynamics(
     ax = axes_or_new(ax)
     caption = band_caption(values, single=False)
     first = len({line.get_color() for line in ax.lines})
-    lines = [(label or caption, values)]
+    lines = [(literal(label) if label else caption, values)]
     if others:
         lines = [
             (
@@ -106,7 +106,7 @@ def plot_dynamics(
             name += f" ({missing} of {line.sizes['replicate']} not everywhere finite)"
         drawn.append(_draw(ax, line, x, name, place, banded=along in RECORDS))
     if along in RECORDS:
-        ax.set_xlabel(BUDGETS.get(x, x))
+        ax.set_xlabel(BUDGETS.get(x, literal(x)))
     else:
         scale(ax, values[x].to_numpy(), x)
     if is_wide(np.concatenate(drawn)):
@@ -225,7 +225,7 @@ def plot_loss_between(
     height = f"barrier {float(barrier['mean']):.3g}"
     if np.isfinite(barrier["low"]):
         height += f" ({float(barrier['low']):.3g} to {float(barrier['high']):.3g})"
-    label = label or part_label(part, line)
+    label = literal(label) if label else part_label(part, line)
     _draw(ax, losses, "position", f"{label}, {height}", place, banded=True)
     along = "place on the line from the first (0) to the second weights (1)"
     ax.set(xlabel=along, ylabel=metric_label("loss", line))

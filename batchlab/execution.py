@@ -121,7 +121,7 @@ def executed(
             _run_cells(notebook, result, dict(parameters), cell_timeout)
             node = _read_executed(result)
         except ExecutionError as error:
-            report = _report(notebook.stem, str(error), result)
+            report = _report(notebook.stem, str(error), result, error.__cause__)
             if result.exists():
                 os.replace(result, kept)
                 report += f"\n\nThe notebook up to there: {kept}"
@@ -216,21 +216,30 @@ def _read_executed(executed: Path) -> nbformat.NotebookNode:
     return node
 
 
-def _report(name: str, what: str, executed: Path) -> str:
+def _report(name: str, what: str, executed: Path, cause: BaseException | None) -> str:
     """Return a failure as a person wants to see it: where, what, the code, the traceback."""
     if not executed.exists():
         return f"FAILED  {name}: {what}"
     cells = nbformat.read(executed, as_version=4).cells
     cells = [cell for cell in cells if ERROR_MARKER_TAG not in cell.metadata.get("tags", [])]
-    # Papermill calls every cell completed once it has stopped; only those it began have a time.
-    begun = [cell for cell in cells if cell.metadata.papermill.get("start_time")]
-    cell = next((cell for cell in reversed(begun) if cell.cell_type == "code"), cells[-1])
+    failed = [(cell, error) for cell in cells for error in _errors(cell)]
+    if isinstance(cause, PapermillExecutionError) and failed:
+        # A figure that fails while it is shown does not stop the notebook: the cells below it run.
+        cell, error = failed[0]
+        what = f"{error.ename}: {error.evalue}"
+    else:
+        # Papermill calls every cell completed once it has stopped; only those begun have a time.
+        begun = [cell for cell in cells if cell.metadata.papermill.get("start_time")]
+        cell = next((cell for cell in reversed(begun) if cell.cell_type == "code"), cells[-1])
     where = f"cell {cells.index(cell) + 1} of {len(cells)}"
-    errors = [output for output in cell.get("outputs", []) if output.output_type == "error"]
-    traceback = "\n".join(line for error in errors for line in error.traceback)
+    traceback = "\n".join(line for error in _errors(cell) for line in error.traceback)
     parts = [
         f"FAILED  {name}, {where}: {what}",
         textwrap.indent(cell.source, "    "),
         strip_ansi(traceback),
     ]
     return "\n\n".join(part for part in parts if part)
+
+
+def _errors(cell: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
+    return [output for output in cell.get("outputs", []) if output.output_type == "error"]

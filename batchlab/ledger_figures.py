@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
-from batchlab._style import COLORS, axes_or_new
+from batchlab._style import COLORS, axes_or_new, literal
 from batchlab.ledger import Finding, Judged
 from batchlab.verdicts import CONDITIONAL, CONTRADICTED, REPRODUCED, UNDECIDED, VERDICTS
 
@@ -63,7 +63,7 @@ def plot_ledger(judged: Sequence[Judged], *, ax: Axes | None = None) -> Axes:
             place = column + 0.5, row + 0.52
             ax.text(*place, text, ha="center", va="center", color=ink, fontsize=9)
     ax.set(xlim=(0, widest), ylim=(len(rows), 0), xticks=[])
-    ax.set_yticks(np.arange(len(rows)) + 0.5, sources)
+    ax.set_yticks(np.arange(len(rows)) + 0.5, [literal(name) for name in sources])
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
     tiles = [
@@ -149,7 +149,8 @@ def plot_findings(
         # What is claimed exactly has no width to be filled.
         ax.plot([start, start], [place - 0.45, place + 0.45], color=COLORS[2], linewidth=1.2)
     ax.set(xlim=(low, high), ylim=(len(rows) - 0.4, -0.6))
-    ax.set_yticks(range(len(rows)), [_named(*row, several=several) for row in rows])
+    names = [literal(_named(*row, several=several)) for row in rows]
+    ax.set_yticks(range(len(rows)), names)
     shown_verdicts = [
         verdict for verdict in VERDICTS if verdict in {finding.verdict for _, finding in rows}
     ]

@@ -12,7 +12,7 @@ from matplotlib.colors import ListedColormap
 from sklearn.decomposition import PCA
 
 from batchlab._checks import whole_number
-from batchlab._style import COLORS, MARKERS, axes_or_new, cycled
+from batchlab._style import COLORS, MARKERS, axes_or_new, cycled, literal
 from batchlab.data import Problem, check_classification, check_problem
 
 # Of the parts that a problem may have; hollow and filled tell test from training samples apart.
@@ -69,7 +69,7 @@ def plot_problem(problem: Problem, *, ax: Axes | None = None) -> Axes:
     if problem.feature_shape == (2,):
         _draw_bayes_boundary(problem, ax)
     counts = [f"{len(x)} {part}" for part, (x, _) in parts.items()]
-    title = f"{problem.name}: {', '.join(counts[:-1])} and {counts[-1]} samples"
+    title = f"{literal(problem.name)}: {', '.join(counts[:-1])} and {counts[-1]} samples"
     if problem.bayes_accuracy is not None:
         train, test = problem.bayes_accuracy
         title += f"\nbest possible accuracy {train:.3f} (training), {test:.3f} (test)"
@@ -139,7 +139,7 @@ def _target_label(problem: Problem) -> str:
 
 
 def _class_name(problem: Problem, label: int) -> str:
-    return problem.class_names[label] if problem.class_names else f"class {label}"
+    return literal(problem.class_names[label]) if problem.class_names else f"class {label}"
 
 
 def plot_decision_boundary(

@@ -25,3 +25,22 @@ def placed(path: str | os.PathLike[str]) -> Path:
     if folder and not os.path.exists(given) and os.path.exists(Path(folder, given)):
         return Path(folder, given)
     return given
+
+
+def same_file(first: Path, second: Path) -> bool:
+    """Return whether two paths lead to one file or folder, by links or by another spelling.
+
+    Parameters
+    ----------
+    first, second : pathlib.Path
+        Whether there is something or not.
+
+    Returns
+    -------
+    bool
+    """
+    first, second = first.resolve(), second.resolve()
+    try:
+        return first.samefile(second)
+    except OSError:  # not both are there
+        return first == second

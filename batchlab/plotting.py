@@ -25,7 +25,7 @@ from batchlab._curves import (
     part_label,
     split,
 )
-from batchlab._style import COLORS, axes_or_new, cycled
+from batchlab._style import COLORS, axes_or_new, cycled, literal
 from batchlab.evaluation import diverged, evaluate, final_values
 from batchlab.intervals import error_bars
 from batchlab.metrics import chosen_metric
@@ -83,7 +83,9 @@ def plot_learning_curves(
         draw_curves(ax, history, metric, x, part, part_label(part, history), place)
     if metric == "accuracy":
         draw_ceilings(ax, [history], parts)
-    about = f"{setting(history, 'problem').item()}, batch size {batch_size_in_words(history)}"
+    about = (
+        f"{literal(setting(history, 'problem').item())}, batch size {batch_size_in_words(history)}"
+    )
     if has_setting(history, "learning_rate"):
         about += f", learning rate {setting(history, 'learning_rate').item():g}"
     ax.set(
@@ -148,7 +150,9 @@ def plot_comparison(
     for ax, budget in zip(axes, budgets, strict=True):
         for place, (name, history) in enumerate(histories.items()):
             draw_curves(
-                ax, history, metric, budget, part, name, place, single=False, band=bands[name]
+                *(ax, history, metric, budget, part, literal(name), place),
+                single=False,
+                band=bands[name],
             )
         if metric == "accuracy":
             draw_ceilings(ax, each, [part])
@@ -225,7 +229,7 @@ def plot_replicates(
     )
     if published:
         ax.plot([], [], "k*", markersize=11, linestyle="none", label="published (one run)")
-    ax.set_xticks(range(len(histories)), list(histories))
+    ax.set_xticks(range(len(histories)), [literal(name) for name in histories])
     record = record_dimension(next(iter(histories.values())))
     each = histories.values()
     ax.set_ylabel(f"{metric_label(kind, *each)}\n{part_label(part, *each)}, last {record}")

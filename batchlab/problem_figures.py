@@ -10,7 +10,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 
 from batchlab._curves import band_caption, part_label, split
-from batchlab._style import COLORS, MARKERS, axes_or_new, cycled
+from batchlab._style import COLORS, MARKERS, axes_or_new, cycled, literal
 from batchlab.across_problems import across_problems, below_ceiling
 from batchlab.intervals import error_bars, over_replicates
 from batchlab.records import setting
@@ -62,7 +62,7 @@ def plot_across_problems(
             color=cycled(COLORS, place),
             markersize=5,
             capsize=3,
-            label=name,
+            label=literal(name),
         )
     ax.axhline(0, color="dimgray", linewidth=1, linestyle="--", label="Bayes ceiling")
     first = next(iter(studies.values()))
@@ -70,7 +70,7 @@ def plot_across_problems(
     problems = zip(first["problem"].to_numpy(), ceilings.to_numpy(), strict=True)
     ax.set_xticks(
         range(first.sizes["problem"]),
-        [f"{problem}\n{ceiling:.3f}" for problem, ceiling in problems],
+        [f"{literal(problem)}\n{ceiling:.3f}" for problem, ceiling in problems],
     )
     ax.set_xlabel("problem, and the accuracy of its Bayes rule")
     where = part_label(part, *studies.values())

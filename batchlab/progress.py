@@ -19,7 +19,10 @@ def watched() -> bool:
     """Return whether a person sees what is written to standard error now."""
     if type(sys.stderr).__module__.startswith("ipykernel"):
         return any(name in os.environ for name in _INTERACTIVE_NOTEBOOKS)
-    return sys.stderr is not None and sys.stderr.isatty()
+    try:
+        return sys.stderr.isatty()
+    except (AttributeError, ValueError):  # there is none, it is closed or of another kind
+        return False
 
 
 def progress_bar(

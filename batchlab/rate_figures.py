@@ -16,7 +16,7 @@ from matplotlib.patches import Rectangle
 from batchlab._axes import check_grid, scale, spell_out
 from batchlab._checks import shown
 from batchlab._curves import metric_label, part_label, split
-from batchlab._style import LINE_STYLES, axes_or_new, cycled
+from batchlab._style import LINE_STYLES, axes_or_new, cycled, literal
 from batchlab.evaluation import diverged, final_values
 from batchlab.intervals import error_bars
 from batchlab.metrics import chosen_metric
@@ -201,7 +201,7 @@ def _draw_rules(ax: Axes, sizes: np.ndarray, rules: Mapping[str, Sequence[float]
             color="black",
             linestyle=cycled(LINE_STYLES, place + 1),
             linewidth=1.6,
-            label=name,
+            label=literal(name),
         )
         line.set_path_effects([patheffects.withStroke(linewidth=3.2, foreground="white")])
 

@@ -12,7 +12,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 
 from batchlab._axes import panel_axes, scale, spell_out
-from batchlab._style import COLORS, MARKERS
+from batchlab._style import COLORS, MARKERS, literal
 from batchlab.critical import critical_batch_size
 from batchlab.critical_figures import draw_fit, draw_points
 from batchlab.intervals import error_bars, over_replicates
@@ -82,7 +82,7 @@ def plot_recommendation(study: xr.Dataset, *, axes: Sequence[Axes] | None = None
         ax.legend(fontsize="small")
     about = study.attrs
     target = f"{about['metric'].replace('_', ' ')} {about['target']:.3g}"
-    axes[0].set_title(f"{about['problem']}: {target} first reached", fontsize="medium")
+    axes[0].set_title(f"{literal(about['problem'])}: {target} first reached", fontsize="medium")
     return axes
 
 

@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from batchlab._axes import panel_axes
 from batchlab._checks import shown
 from batchlab._curves import metric_label, part_label, split
-from batchlab._style import COLORS, LINE_STYLES, MARKERS, axes_or_new, cycled
+from batchlab._style import COLORS, LINE_STYLES, MARKERS, axes_or_new, cycled, literal
 from batchlab.intervals import error_bars
 from batchlab.repeatability import VISIBLE
 
@@ -131,11 +131,11 @@ def plot_spread_by_cause(
             marker=cycled(MARKERS, place),
             linestyle="none",
             capsize=3,
-            label=CAUSE_LABELS.get(cause, cause),
+            label=CAUSE_LABELS.get(cause, literal(cause)),
         )
     part, kind = split(metric or table.attrs.get("metric", "val_accuracy"))
     made_of = xr.Dataset(attrs=table.attrs)
-    ax.set_xticks(np.arange(len(runs)), runs)
+    ax.set_xticks(np.arange(len(runs)), [literal(run) for run in runs])
     ax.set_xlabel("batch size at rate")
     label = f"{metric_label(kind, made_of)}, {part_label(part, made_of)}"
     ax.set_ylabel(f"standard deviation\n{label}")
@@ -150,11 +150,11 @@ def _draw_distance(ax: Axes, distance: xr.DataArray, run: str, place: int) -> No
     known = distance.transpose("replicate", along).to_numpy()
     known = known[~np.isnan(known).any(axis=1)]
     if not len(known):
-        ax.plot([], [], color=cycled(COLORS, place), label=f"{run} (all diverged)")
+        ax.plot([], [], color=cycled(COLORS, place), label=f"{literal(run)} (all diverged)")
         return
     style = {"color": cycled(COLORS, place), "linestyle": cycled(LINE_STYLES, place)}
     with np.errstate(divide="ignore"):
         mean = 10 ** np.log10(known).mean(axis=0)
-    ax.plot(epochs, mean, linewidth=1.8, label=run, **style)
+    ax.plot(epochs, mean, linewidth=1.8, label=literal(run), **style)
     band = np.quantile(known, (0.25, 0.75), axis=0)
     ax.fill_between(epochs, *band, color=style["color"], alpha=0.2, linewidth=0)

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from batchlab._axes import named, scale
 from batchlab._checks import shown
 from batchlab._curves import ACCURACY_LABEL, PART_LABELS, draw_ceiling, draw_intervals
-from batchlab._style import axes_or_new
+from batchlab._style import axes_or_new, literal
 from batchlab.data import Problem, check_classification
 from batchlab.intervals import Interval
 from batchlab.variance import ORIGINS
@@ -102,7 +102,7 @@ def plot_ensembles(table: pd.DataFrame, problem: Problem, *, ax: Axes | None = N
     if others:
         lines = [
             (
-                value if isinstance(value, str) else named(others[0], value),
+                literal(value) if isinstance(value, str) else named(others[0], value),
                 table.xs(value, level=others[0]),
             )
             for value in table.index.unique(others[0])

@@ -99,6 +99,10 @@ def test_help_says_what_the_commands_are_for_and_how_they_end():
         (["fingerprint", "--threads", "two"], "'two' is not a valid integer"),
         (["fingerprint", "--device", "tpu"], "'tpu' is not one of 'cpu', 'gpu'"),
         (["fingerprint", "--report", "."], "is a directory"),
+        (
+            ["fingerprint", "--report", "a.txt", "--store", "./a.txt"],
+            "report, store: expected two files, received 'a.txt' twice.",
+        ),
         (["fingerprint", "--report", ""], "report: expected a file, received '.', which is a "),
         (
             ["fingerprint", "--report", "none/a.txt"],

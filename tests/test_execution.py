@@ -1,9 +1,11 @@
 """A notebook is executed whole or not at all, and a failure is in plain sight."""
 
 import base64
+import re
 import signal
 import subprocess
 import sys
+import textwrap
 import time
 from html.parser import HTMLParser
 
@@ -318,6 +320,73 @@ def test_mistyped_paths_get_one_sentence(notebook, tmp_path, capsys):
         shown = capsys.readouterr().err
         assert shown.startswith(f"Error: {sentence}")
         assert shown.count("\n") == 1
+
+
+LATE_FAILURES = {
+    "a figure": (
+        "%matplotlib inline\nimport matplotlib.pyplot as plt\nplt.figure().suptitle('$x_{$')",
+        "ParseException|ValueError",
+    ),
+    "an answer": (
+        "class Shown:\n    def _repr_html_(self): raise KeyError('late')\nShown()",
+        "KeyError: 'late'",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", LATE_FAILURES)
+def test_what_fails_while_it_is_shown_is_reported_with_its_own_cell(notebook, tmp_path, kind):
+    """Of a figure the kernel calls that cell done, and the cells below it run."""
+    code, error = LATE_FAILURES[kind]
+    path = notebook("print('before')", code, "print('after')", "print(1 / n)")
+    with pytest.raises(ExecutionError) as caught:
+        execute(path, tmp_path / "outputs")
+    first, _, rest = str(caught.value).partition("\n")
+    assert re.match(rf"FAILED  01-example, cell 4 of 6: ({error})", first)
+    assert textwrap.indent(code, "    ") in rest
+    assert "print('after')" not in rest
+
+
+@pytest.mark.parametrize("link", ["a link", "a hard link", "a link to the folder", "the output"])
+def test_a_notebook_is_not_replaced_by_its_own_result(notebook, tmp_path, capsys, link):
+    original = notebook("print(n)", folder="original")
+    before = original.read_bytes()
+    path, out = tmp_path / "links" / original.name, original.parent
+    path.parent.mkdir()
+    if link == "a link":
+        path.symlink_to(original)
+    elif link == "a hard link":
+        path.hardlink_to(original)
+    elif link == "a link to the folder":
+        path = original
+        out = tmp_path / "out"
+        out.symlink_to(original.parent, target_is_directory=True)
+    else:
+        path = original
+        out = tmp_path / "links"
+        (out / original.name).symlink_to(original)
+    there = files(original.parent)
+    for run in (lambda: main(["run", str(path), "-o", str(out)])), (lambda: execute(path, out)):
+        with pytest.raises(ValueError, match=r"^expected an output folder "):
+            if run() == 2:
+                raise ValueError(capsys.readouterr().err.removeprefix("Error: "))
+    assert original.read_bytes() == before
+    assert files(original.parent) == there
+    assert execute(path, tmp_path / "elsewhere").exists()  # and a link is executed
+
+
+def test_what_a_failure_left_is_no_place_for_the_results_of_its_link(notebook, tmp_path):
+    kept = notebook("1 / 0", name="01-example.failed.ipynb", folder="out")
+    path = tmp_path / "links" / "01-example.ipynb"
+    path.parent.mkdir()
+    path.hardlink_to(kept)
+    with pytest.raises(ValueError, match=r"^expected an output folder without .* itself, "):
+        execute(path, kept.parent)
+
+
+def test_the_page_of_a_notebook_is_not_that_of_all(notebook, tmp_path):
+    with pytest.raises(ValueError, match=r"^expected a notebook whose page is not that of all, "):
+        execute(notebook("print(n)", name="Index.ipynb"), tmp_path / "out")
 
 
 def test_a_run_that_is_stopped_leaves_nothing(notebook, tmp_path):
