@@ -8,7 +8,7 @@ import platform
 from collections.abc import Mapping
 from functools import cache
 from importlib import metadata, resources
-from importlib.abc import Traversable
+from importlib.resources.abc import Traversable
 
 from .catalogue import Notebook
 
