@@ -1,10 +1,14 @@
 """What tells one program from another: the settings of its model, loss and optimizer."""
 
+import hashlib
 import json
 import re
 import warnings
+from collections.abc import Mapping
 
-from batchlab._tensorflow import keras
+import numpy as np
+
+from batchlab._tensorflow import keras, keras_settings, tf
 
 
 def identity(
@@ -14,7 +18,9 @@ def identity(
 
     The settings of Keras's own layers, losses and optimizers say all about them; those of
     somebody's own class may not, and a function's text says nothing of the values it refers to.
-    A program for such a model is not kept.
+    A program for such a model is not kept. What a layer has learned from data before it is trained
+    (a `Normalization` that was adapted) and Keras's process-wide settings are constants of a
+    program, and so part of what tells it from others.
 
     Parameters
     ----------
@@ -43,6 +49,8 @@ def identity(
                 [_variable(variable) for variable in model.variables],
                 keras.saving.serialize_keras_object(loss),
                 settings,
+                keras_settings(),
+                constants(model),
             ]
         text = json.dumps([optimizer_class.__qualname__, *described], sort_keys=True)
     except (TypeError, ValueError, NotImplementedError):
@@ -55,6 +63,44 @@ def identity(
         if _named_by_keras(layer):
             text = text.replace(json.dumps(layer.name), f'"{place}"')
     return text
+
+
+def constants(model: keras.Model) -> list[str]:
+    """Return digests of the arrays that layers hold beside the model's variables.
+
+    They are constants of a program, where variables are arguments of it.
+
+    Parameters
+    ----------
+    model : keras.Model
+
+    Returns
+    -------
+    list of str
+        Of each array or tensor among a layer's attributes, in the order of layers and of names.
+    """
+    variables = {id(variable) for variable in model.variables}
+    found = []
+
+    def collect(value: object) -> None:
+        if isinstance(value, keras.Variable | tf.Variable):
+            if id(value) not in variables:
+                collect(value.numpy())
+        elif isinstance(value, np.ndarray) or (
+            tf.is_tensor(value) and not tf.is_symbolic_tensor(value)
+        ):
+            array = np.asarray(value)
+            content = repr(array.tolist()).encode() if array.dtype.hasobject else array.tobytes()
+            about = f"{array.dtype} {array.shape} "
+            found.append(about + hashlib.sha256(content).hexdigest())
+        elif isinstance(value, list | tuple | Mapping):
+            for item in value.values() if isinstance(value, Mapping) else value:
+                collect(item)
+
+    for layer in model._flatten_layers():
+        for _, value in sorted(vars(layer).items()):
+            collect(value)
+    return found
 
 
 def _variable(variable: keras.Variable) -> list:

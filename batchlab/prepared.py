@@ -20,7 +20,7 @@ from batchlab.history import (
 )
 from batchlab.losses import checked_loss
 from batchlab.program import Shape
-from batchlab.replicas import Build, flat_weights, initial_variables, n_outputs
+from batchlab.replicas import Build, check_alike, flat_weights, initial_variables, n_outputs
 from batchlab.settings import Settings
 from batchlab.workers import Outcome, train_replicates
 
@@ -152,9 +152,10 @@ class Training:
         seeds = list(dict.fromkeys(given))
         drawn = self._first
         if len(seeds) > 1:
-            _, *others = initial_variables(
+            model, *others = initial_variables(
                 self._build, self._problem, seeds[1:], show_progress=show_progress
             )
+            check_alike(self.model, model)
             drawn = [
                 [np.concatenate(pair) for pair in zip(*parts, strict=True)]
                 for parts in zip(self._first, others, strict=True)

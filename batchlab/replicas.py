@@ -8,6 +8,7 @@ import xarray as xr
 from batchlab._checks import shown, whole_number
 from batchlab._tensorflow import building, keras, preserved_random_state, undisturbed_seeds
 from batchlab.data import Problem
+from batchlab.identity import constants
 from batchlab.progress import progress_bar
 
 Build = Callable[[Problem], keras.Model]
@@ -52,7 +53,7 @@ def initial_variables(
             keras.utils.set_random_seed(int(seed))
             replica = _build_checked(build, problem)
             model = replica if model is None else model
-            _check_alike(model, replica)
+            check_alike(model, replica)
             trainable.append([variable.numpy() for variable in replica.trainable_variables])
             non_trainable.append([variable.numpy() for variable in replica.non_trainable_variables])
             bar.update()
@@ -212,12 +213,23 @@ def _shapes(model: keras.Model, problem: Problem) -> tuple[tuple, tuple]:
     return shapes[0][1:], shapes[1][1:]
 
 
-def _check_alike(model: keras.Model, other: keras.Model) -> None:
+def check_alike(model: keras.Model, other: keras.Model) -> None:
+    """Refuse a replicate's model that one program cannot train with the first one's.
+
+    Raises
+    ------
+    ValueError
+    """
     shapes, others = ([weight.shape for weight in each.weights] for each in (model, other))
     if shapes != others:
         raise ValueError(
             f"build: expected models with weights of the same shapes, received {shown(shapes)} and "
             f"{shown(others)}."
+        )
+    if model is not other and constants(model) != constants(other):
+        raise ValueError(
+            "build: expected models that differ in their weights alone, received ones whose layers "
+            "hold other constants for another seed, which one program cannot train."
         )
 
 

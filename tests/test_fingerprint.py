@@ -494,7 +494,7 @@ def elsewhere(tmp_path_factory):
             env={**inherited, **environment},
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=900,
         )
         assert ended.returncode == 0, ended.stderr
         return [
