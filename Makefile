@@ -27,7 +27,8 @@ endif
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run test browser lab app site bench fingerprint clean environment outputs sweeps lock
+.PHONY: help run test pythons browser lab app site bench fingerprint clean environment outputs \
+	sweeps lock
 
 help: ## Show this list
 	@echo 'batchlab: what does the batch size do to training?'
@@ -52,22 +53,27 @@ run: environment ## Execute every notebook that changed; their pages come to out
 	@$(PYTHON) -m batchlab run --output '$(RESULTS)' --jobs $(JOBS) $(PARAMS:%=--params %) \
 		$(DEVICE:%=--device %) $(NOTEBOOKS)
 
-test: environment ## Run all that guards the project: ruff, tests, browser, nbval
-	@echo '== 1/6 ruff: rules'
+test: environment ## Run all that guards the project: ruff, Pythons, tests, browser, nbval
+	@echo '== 1/7 ruff: rules'
 	@$(PYTHON) -m ruff check .
-	@echo '== 2/6 ruff: format'
+	@echo '== 2/7 ruff: format'
 	@$(PYTHON) -m ruff format --check .
-	@echo '== 3/6 unit tests'
+	@echo '== 3/7 the other Pythons: every module imported, warnings as errors'
+	@$(MAKE) --no-print-directory pythons
+	@echo '== 4/7 unit tests'
 	@$(PYTHON) tools/debian.py qemu-user
 	@$(PYTHON) -m pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder \
 		--ignore=tests/browser tests
-	@echo '== 4/6 the explorer and the site in a browser'
+	@echo '== 5/7 the explorer and the site in a browser'
 	@$(MAKE) --no-print-directory browser
-	@echo '== 5/6 fingerprint: this machine computes the published numbers'
+	@echo '== 6/7 fingerprint: this machine computes the published numbers'
 	@$(PYTHON) -m batchlab fingerprint
-	@echo '== 6/6 nbval: every stored output of every notebook comes out again'
+	@echo '== 7/7 nbval: every stored output of every notebook comes out again'
 	@$(PYTHON) -m pytest --nbval --nbval-cell-timeout=900 --numprocesses=2 --dist=loadscope notebooks
 	@echo '== all passed'
+
+pythons: environment ## Import every module under the other Pythons that are here, 3.11 to 3.13
+	@$(PYTHON) tools/pythons.py
 
 browser: environment ## Try the explorer and the site in Chromium, which Debian brings if it may
 	@$(PYTHON) tools/debian.py chromium
@@ -89,7 +95,7 @@ fingerprint: environment ## Say how far this machine computes the published numb
 	@$(PYTHON) -m batchlab fingerprint
 
 clean: ## Leave the clone as cloned: no environment, no outputs, no caches
-	@rm -rf .venv outputs *.egg-info build .pytest_cache .ruff_cache
+	@rm -rf .venv .venv-* outputs *.egg-info build .pytest_cache .ruff_cache
 	@find . -name .git -prune -o -type d \( -name __pycache__ -o -name .ipynb_checkpoints \) \
 		-prune -exec rm -rf {} +
 
@@ -108,10 +114,8 @@ outputs: environment ## For maintainers: execute the notebooks in place, to stor
 sweeps: environment ## For maintainers: compute anew what the site's explorer shows (7 minutes)
 	@$(PYTHON) docs/stored_sweeps.py
 
-lock: ## For maintainers: resolve pyproject.toml anew (UPGRADE=1: to the newest versions)
-	@tools=$$(mktemp -d) && trap 'rm -rf "$$tools"' EXIT && \
-	$(PYTHON3) -m venv "$$tools" && "$$tools/bin/python" -m pip install -qq uv && \
-	resolve() { "$$tools/bin/uv" pip compile pyproject.toml --extra app \
+lock: environment ## For maintainers: resolve pyproject.toml anew (UPGRADE=1: to the newest versions)
+	@resolve() { $(PYTHON) -m uv pip compile pyproject.toml --extra app \
 		--extra cluster --extra notebooks --extra site --extra test --universal --python-version 3.11 --generate-hashes \
 		--quiet --no-header --no-annotate --no-emit-index-url --no-emit-find-links \
 		$(if $(UPGRADE),--upgrade) "$$@"; } && \
