@@ -77,7 +77,7 @@ def test_help_waits_for_no_large_library():
 
 def test_help_says_what_the_commands_are_for_and_how_they_end():
     shown = " ".join(call("fingerprint", "--help").output.split())
-    assert "Compute the tutorial's five runs" in shown
+    assert "Compute the tutorial's runs and others" in shown
     assert "The exit status is 0 if all agrees as it must, 1 if not, and 2 if" in shown
     assert "--epochs N How many to compare; fewer are quicker. [default: 200; 1<=x<=200]" in shown
     shown = " ".join(call("devices", "--help").output.split())
