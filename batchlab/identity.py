@@ -10,6 +10,9 @@ import numpy as np
 
 from batchlab._tensorflow import keras, keras_settings, tf
 
+# What Keras notes about any layer: the losses of its last call, for one, which are no constants.
+_NOTES = vars(keras.Layer(name="any")).keys()
+
 
 def identity(
     model: keras.Model, loss: keras.losses.Loss, optimizer: tuple[type, dict]
@@ -98,8 +101,8 @@ def constants(model: keras.Model) -> list[str]:
                 collect(item)
 
     for layer in model._flatten_layers():
-        for _, value in sorted(vars(layer).items()):
-            collect(value)
+        for name in sorted(vars(layer).keys() - _NOTES):
+            collect(vars(layer)[name])
     return found
 
 

@@ -160,6 +160,23 @@ def test_constants_are_what_is_no_variable():
     assert constants(model) != constants(adapted(first))
 
 
+class Penalized(keras.Model):
+    """A model that Keras builds at its first call, which leaves a loss behind."""
+
+    def __init__(self):
+        super().__init__()
+        self.inner = layers.Dense(2, activation="softmax", dtype="float64")
+
+    def call(self, x):
+        outputs = self.inner(x)
+        self.add_loss(1e-3 * keras.ops.mean(outputs[:, 0]))
+        return outputs
+
+
+def test_a_loss_that_a_model_noted_at_its_first_call_is_no_constant():
+    assert np.isfinite(losses(lambda _: Penalized(), problem(0.0))).all()
+
+
 def test_a_constant_that_differs_between_replicates_is_refused():
     def build(problem):
         layer = layers.Normalization(
