@@ -107,6 +107,7 @@ __all__ = [
     "quiet_logging",
     "stop_recording",
     "tf",
+    "tracing_settings",
     "undisturbed_seeds",
     "with_keras_settings",
 ]
@@ -139,6 +140,15 @@ def keras_settings() -> dict[str, object]:
         "epsilon": config.epsilon(),
         "image_data_format": config.image_data_format(),
         "dtype_policy": config.dtype_policy().name,
+    }
+
+
+def tracing_settings() -> dict[str, object]:
+    """Return what of the process-wide settings changes the programs that are traced."""
+    return {
+        **keras_settings(),
+        "flash_attention": keras.config.is_flash_attention_enabled(),
+        "tensor_float_32": tf.config.experimental.tensor_float_32_execution_enabled(),
     }
 
 

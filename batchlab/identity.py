@@ -1,17 +1,29 @@
-"""What tells one program from another: the settings of its model, loss and optimizer."""
+"""What tells one program from another: all that its model, loss and optimizer hold."""
 
+import functools
 import hashlib
+import inspect
 import json
 import re
-import warnings
-from collections.abc import Mapping
+import types
+from collections.abc import Mapping, Set
 
 import numpy as np
 
-from batchlab._tensorflow import keras, keras_settings, tf
+from batchlab._tensorflow import building, keras, tf, tracing_settings
 
-# What Keras notes about any layer: the losses of its last call, for one, which are no constants.
-_NOTES = vars(keras.Layer(name="any")).keys()
+# What Keras notes about a layer, and beside it about a model: names, calls, the last losses.
+_NOTES = {*vars(keras.Layer(name="any")), "_input_spec"}
+_NOTES_OF_MODELS = {*vars(keras.Model(name="any")), "_functional"}
+# And what is among that, but says what is computed.
+_TELLING = {
+    *("_layers", "_trainable", "_dtype_policy", "autocast", "activity_regularizer"),
+    *("_remat_mode", "_supports_masking", "_convert_input_args"),
+}
+# What decides nothing but what variables start from, which are arguments of a program.
+_WITHOUT_EFFECT = {"name", "_name", "_path", "seed", "_initial_seed"}
+_ARRAYS = np.ndarray | np.generic | tf.Tensor | tf.Variable | keras.Variable
+_PLAIN = bytes | complex | slice | range | tf.DType | np.dtype | tf.TensorShape
 
 
 def identity(
@@ -19,11 +31,10 @@ def identity(
 ) -> str | None:
     """Return what tells a program from others, or None if it cannot be told.
 
-    The settings of Keras's own layers, losses and optimizers say all about them; those of
-    somebody's own class may not, and a function's text says nothing of the values it refers to.
-    A program for such a model is not kept. What a layer has learned from data before it is trained
-    (a `Normalization` that was adapted) and Keras's process-wide settings are constants of a
-    program, and so part of what tells it from others.
+    Whatever a program holds that is not an argument of it is in here by its value: what objects of
+    Keras's own classes have as attributes, how they are connected, and Keras's process-wide
+    settings. An object of somebody's own class may refer to more, and a function's text says
+    nothing of the values it refers to: a program with such a thing in it is not kept.
 
     Parameters
     ----------
@@ -35,109 +46,185 @@ def identity(
     Returns
     -------
     str or None
-        Equal for two models that differ only in their weights and in the names that Keras gave
-        their layers, and for two optimizers that differ only in a constant learning rate, which is
-        a variable of the program.
+        Equal for two models that differ only in what their variables start from and in names, and
+        for two optimizers that differ only in a constant learning rate, which is a variable of the
+        program.
     """
     optimizer_class, config = optimizer
-    if not optimizer_class.__module__.startswith("keras."):
-        return None
     rate = config["learning_rate"]
     settings = {**config, "learning_rate": "constant" if isinstance(rate, float) else rate}
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # that a lambda cannot be read back; nor is it here
-            described = [
-                keras.saving.serialize_keras_object(model),
-                [_variable(variable) for variable in model.variables],
-                keras.saving.serialize_keras_object(loss),
-                settings,
-                keras_settings(),
-                constants(model),
-            ]
-        text = json.dumps([optimizer_class.__qualname__, *described], sort_keys=True)
-    except (TypeError, ValueError, NotImplementedError):
-        return None
-    # By its settings a function of somebody's own is told from Keras's by its name alone.
-    holders = [*model._flatten_layers(), loss]
-    if not _only_keras(described) or any(map(_holds_foreign_function, holders)):
-        return None
-    for place, layer in enumerate(model._flatten_layers()):
-        if _named_by_keras(layer):
-            text = text.replace(json.dumps(layer.name), f'"{place}"')
-    return text
+    with building:  # else another thread's training may have changed the settings for a moment
+        holdings = _Holdings(model)
+        held = [
+            *holdings.of_parts(),
+            holdings.of([loss, optimizer_class, settings, _picked(config, model)]),
+            holdings.of(tracing_settings()),
+        ]
+    return json.dumps(held) if holdings.told else None
 
 
-def constants(model: keras.Model) -> list[str]:
-    """Return digests of the arrays that layers hold beside the model's variables.
+def differing_part(model: keras.Model, other: keras.Model) -> str | None:
+    """Return the name of what differs between two models beside what their variables start from.
 
-    They are constants of a program, where variables are arguments of it.
+    Parameters
+    ----------
+    model, other : keras.Model
+
+    Returns
+    -------
+    str or None
+        Of a layer, operation or variable of `model`, the model's own if they are not as many; None
+        if nothing differs that can be compared.
+    """
+    first, second = _Holdings(model), _Holdings(other)
+    if len(first.parts) != len(second.parts):
+        return model.name
+    pairs = zip(first.parts, first.of_parts(), second.of_parts(), strict=True)
+    return next((part.name for part, one, two in pairs if one != two), None)
+
+
+def _picked(config: dict, model: keras.Model) -> list[list[bool]]:
+    """Return which variables an optimizer's settings pick by their names."""
+    excluded = config.get("excluded_from_weight_decay")
+    patterns = [*(config.get("exclude_layers") or ()), *([excluded] if excluded else ())]
+    return [
+        [
+            bool(re.search(pattern, name))
+            for pattern in (*patterns, "(?i)embedding")  # Muon's own
+            for name in (variable.name, variable.path)
+        ]
+        for variable in model.trainable_variables
+    ]
+
+
+class _Holdings:
+    """What a model holds, in a form that JSON knows and that can be compared.
 
     Parameters
     ----------
     model : keras.Model
 
-    Returns
-    -------
-    list of str
-        Of each array or tensor among a layer's attributes, in the order of layers and of names.
+    Attributes
+    ----------
+    parts : list
+        The model's layers, operations and variables.
+    told : bool
+        Whether all that was described until now is known for what it is.
     """
-    variables = {id(variable) for variable in model.variables}
-    found = []
 
-    def collect(value: object) -> None:
-        if isinstance(value, keras.Variable | tf.Variable):
-            if id(value) not in variables:
-                collect(value.numpy())
-        elif isinstance(value, np.ndarray) or (
-            tf.is_tensor(value) and not tf.is_symbolic_tensor(value)
-        ):
-            array = np.asarray(value)
-            content = repr(array.tolist()).encode() if array.dtype.hasobject else array.tobytes()
-            about = f"{array.dtype} {array.shape} "
-            found.append(about + hashlib.sha256(content).hexdigest())
-        elif isinstance(value, list | tuple | Mapping):
-            for item in value.values() if isinstance(value, Mapping) else value:
-                collect(item)
+    def __init__(self, model: keras.Model):
+        layers = model._flatten_layers()
+        graphs = [graph for graph in map(_graph, layers) if graph]
+        operations = [operation for graph in graphs for operation in graph.operations]
+        found = [*layers, *graphs, *operations, *model.variables]
+        self.parts = list({id(part): part for part in found}.values())
+        self.told = True
+        self._known = {id(part): f"part {place}" for place, part in enumerate(self.parts)}
 
-    for layer in model._flatten_layers():
-        for name in sorted(vars(layer).keys() - _NOTES):
-            collect(vars(layer)[name])
-    return found
+    def of_parts(self) -> list:
+        """Return what each part holds."""
+        return [self._of_part(part) for part in self.parts]
+
+    def of(self, value: object) -> object:
+        """Return what a value is."""
+        if id(value) in self._known:
+            return self._known[id(value)]
+        if value is None or type(value) in (bool, int, float, str):
+            return value
+        if isinstance(value, _ARRAYS):
+            return self._of_array(value)
+        if isinstance(value, Mapping):
+            return {"items": [[self.of(key), self.of(item)] for key, item in value.items()]}
+        if isinstance(value, list | tuple):
+            return [self.of(item) for item in value]
+        if isinstance(value, Set):
+            return {"set": sorted(json.dumps(self.of(item)) for item in value)}
+        if isinstance(value, _PLAIN):
+            return repr(value)
+        return self._of_object(value)
+
+    def _of_part(self, part: object) -> list:
+        if isinstance(part, keras.Variable):
+            rules = part.regularizer, part.constraint, part.overwrite_with_gradient, part._autocast
+            return [list(part.shape), part.dtype, part.trainable, *map(self.of, rules)]
+        held, graph = vars(part), _graph(part)
+        names = held.keys() - _NOTES
+        if isinstance(part, keras.Model):
+            names = set() if _of_keras(type(part)) else names - _NOTES_OF_MODELS
+        names |= held.keys() & _TELLING
+        wired = graph and self._wired(graph)
+        return [self._named(type(part)), self._attributes(held, names), wired]
+
+    def _wired(self, graph: keras.Function) -> object:
+        """Return how the operations of a functional model follow each other."""
+        nodes = [node for _, row in sorted(graph._nodes_by_depth.items()) for node in row]
+        called = [[node.operation, node.arguments.args, node.arguments.kwargs] for node in nodes]
+        return self.of([called, graph._inputs_struct, graph._outputs_struct])
+
+    def _attributes(self, held: Mapping[str, object], names: Set[str]) -> dict:
+        described = {}
+        for name in sorted(names - _WITHOUT_EFFECT):
+            value = held[name]
+            if name.endswith("_initializer") or isinstance(value, keras.Initializer):
+                self.told &= value is None or _of_keras(type(value))
+            elif not name.startswith("_self_"):  # TensorFlow's notes
+                described[name] = self.of(value)
+        return described
+
+    def _of_array(self, value: object) -> list:
+        # A variable that is not the model's may change, and a tensor of a graph has no value.
+        symbolic = isinstance(value, tf.Tensor) and tf.is_symbolic_tensor(value)
+        if symbolic or isinstance(value, keras.Variable | tf.Variable):
+            self.told = False
+        if symbolic:
+            return [str(value.dtype), str(value.shape)]
+        array = np.asarray(value)
+        content = repr(array.tolist()).encode() if array.dtype.hasobject else array.tobytes()
+        return [str(array.dtype), list(array.shape), hashlib.sha256(content).hexdigest()]
+
+    def _of_object(self, value: object) -> list:
+        if isinstance(value, functools.partial):
+            return ["partial", *map(self.of, (value.func, value.args, value.keywords))]
+        if inspect.ismethod(value):
+            return ["method", self.of(value.__func__), self.of(value.__self__)]
+        if inspect.ismodule(value) or isinstance(value, type):
+            return [self._named(value)]
+        self._known[id(value)] = f"again {len(self._known)}"
+        if isinstance(value, types.CellType):
+            return [self.of(item) for item in _contents(value)]
+        if inspect.isroutine(value):
+            names = "__defaults__", "__kwdefaults__", "__closure__"
+            return [self._named(value), *(self.of(getattr(value, name, None)) for name in names)]
+        named = self._named(type(value))
+        # Into what else a layer of somebody's own may hold it does not look: it may be anything.
+        if not hasattr(value, "__dict__") or not any(map(_of_keras, type(value).__mro__)):
+            self.told = False
+            return [named]
+        return [named, self._attributes(vars(value), vars(value).keys())]
+
+    def _named(self, thing: object) -> str:
+        """Return the name of a class, function or module, told if it is Keras's."""
+        self.told &= _of_keras(thing)
+        return _name(thing)
 
 
-def _variable(variable: keras.Variable) -> list:
-    """Return what of a variable can be set beside its layer's settings."""
-    rules = variable.regularizer, variable.constraint
-    described = [keras.saving.serialize_keras_object(rule) if rule else None for rule in rules]
-    return [list(variable.shape), variable.dtype, variable.trainable, *described]
+def _graph(layer: keras.Layer) -> keras.Function | None:
+    """Return the operations that a model consists of, where they are known."""
+    return layer if isinstance(layer, keras.Function) else getattr(layer, "_functional", None)
 
 
-def _named_by_keras(layer: keras.Layer) -> bool:
-    """Return whether a name is the class's with a number, which counts through a process."""
-    base = re.sub(r"_\d+$", "", layer.name).replace("_", "")
-    return base == type(layer).__name__.lower()
+def _contents(cell: types.CellType) -> list:
+    try:
+        return [cell.cell_contents]
+    except ValueError:  # it is empty
+        return []
 
 
-def _holds_foreign_function(holder: object) -> bool:
-    """Return whether a layer or loss has an attribute that is a function from elsewhere."""
-    return any(
-        callable(value) and not str(getattr(value, "__module__", "")).startswith("keras.")
-        for value in vars(holder).values()
-    )
+def _of_keras(thing: object) -> bool:
+    return _name(thing).startswith("keras.")
 
 
-def _only_keras(config: object) -> bool:
-    if isinstance(config, dict):
-        module = config.get("module", "keras")
-        if module not in ("keras", "builtins") and not str(module).startswith("keras."):
-            return False
-        if config.get("class_name") in ("Lambda", "__lambda__", "function"):
-            return False
-        code = config.get("value")  # of a lambda: its bytecode, defaults and closure
-        if isinstance(code, list | tuple) and code and isinstance(code[0], str):
-            return False
-        return all(_only_keras(value) for value in config.values())
-    if isinstance(config, list | tuple):
-        return all(_only_keras(value) for value in config)
-    return True
+def _name(thing: object) -> str:
+    if inspect.ismodule(thing):
+        return thing.__name__
+    return f"{thing.__module__}.{getattr(thing, '__qualname__', '')}"

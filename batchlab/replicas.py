@@ -8,7 +8,7 @@ import xarray as xr
 from batchlab._checks import shown, whole_number
 from batchlab._tensorflow import building, keras, preserved_random_state, undisturbed_seeds
 from batchlab.data import Problem
-from batchlab.identity import constants
+from batchlab.identity import differing_part
 from batchlab.progress import progress_bar
 
 Build = Callable[[Problem], keras.Model]
@@ -226,10 +226,10 @@ def check_alike(model: keras.Model, other: keras.Model) -> None:
             f"build: expected models with weights of the same shapes, received {shown(shapes)} and "
             f"{shown(others)}."
         )
-    if model is not other and constants(model) != constants(other):
+    if model is not other and (name := differing_part(model, other)):
         raise ValueError(
-            "build: expected models that differ in their weights alone, received ones whose layers "
-            "hold other constants for another seed, which one program cannot train."
+            "build: expected models that differ in their weights alone, received ones that differ "
+            f"in {name!r} for another seed, which one program cannot train."
         )
 
 

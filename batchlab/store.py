@@ -15,7 +15,7 @@ import h5netcdf
 import xarray as xr
 from xarray.backends import H5NetCDFStore
 
-from batchlab._tensorflow import keras
+from batchlab._tensorflow import keras_settings
 from batchlab.data import Problem
 from batchlab.grid import Cell
 from batchlab.history import version_attributes
@@ -26,6 +26,7 @@ from batchlab.results import NotAResult, bytes_of, digest, loaded, seal_of, seal
 # What decides the numbers of a history. A change of any of these is another engine.
 _ENGINE = (
     "_tensorflow",
+    "arithmetic",
     "batch_sizes",
     "budgets",
     "compiling",
@@ -190,7 +191,6 @@ class Keys:
         made_of = {
             "engine": self._engine,
             "versions": {**version_attributes(), "python_version": None},
-            "epsilon": keras.config.epsilon(),
             "problem": self._problem(cell.problem),
             "model": described,
             "starts": self._first_and_last(cell, training),
@@ -250,7 +250,7 @@ def measurement_key(made_of: Mapping[str, object], *, machine: bool = False) -> 
         **made_of,
         "library": _digest_of_modules(_MEASURED),
         "versions": version_attributes(),
-        "epsilon": keras.config.epsilon(),
+        "keras": keras_settings(),
     }
     if machine:
         about["machine"] = [platform.node(), platform.machine(), os.cpu_count()]

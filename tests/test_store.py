@@ -312,6 +312,7 @@ def test_the_engine_is_all_modules_that_a_training_imports():
     without_effect_on_numbers = {
         "_arrays",
         "_checks",
+        "_interrupts",
         "_version",
         "data",
         "distributions",
@@ -331,7 +332,8 @@ def test_the_engine_is_all_modules_that_a_training_imports():
 def test_a_measurement_is_kept_for_the_modules_that_decide_its_numbers():
     """All that the experiments import is in their key, or cannot move a number."""
     without_effect_on_numbers = {
-        *("_arrays", "_checks", "_version", "identity", "progress", "settings"),  # as above
+        *("_arrays", "_checks", "_interrupts", "_version"),  # as above
+        *("identity", "progress", "settings"),
         *("choices", "grid", "running", "studies", "sweeps", "records", "store"),  # of sweeps
         *("evidence/laboratory", "intervals", "results"),
         *("builders", "places", "values"),  # of models by name

@@ -122,7 +122,7 @@ class CompiledSurface:
         return tf.constant(x, dtype), tf.constant(y, "int32" if labels else dtype)
 
 
-_surfaces: OrderedDict[str, CompiledSurface] = OrderedDict()
+_surfaces: OrderedDict[tuple, CompiledSurface] = OrderedDict()
 _lock = threading.RLock()
 
 
@@ -159,12 +159,13 @@ def surface_of(
             f"ignore_class={shown(left_out)}."
         )
     # The optimizer plays no part; any will do to tell models apart.
-    name = identity(model, loss, settings_of(None))
+    described = identity(model, loss, settings_of(None))
+    key = described, device_name(None)
     with _lock:
-        surface = _surfaces.get(name) or CompiledSurface(LossSurface(model, loss))
-        if name:
-            _surfaces[name] = surface
-            _surfaces.move_to_end(name)
+        surface = _surfaces.get(key) or CompiledSurface(LossSurface(model, loss))
+        if described:
+            _surfaces[key] = surface
+            _surfaces.move_to_end(key)
             if len(_surfaces) > SURFACES_KEPT:
                 _surfaces.popitem(last=False)
     return surface
