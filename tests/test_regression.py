@@ -4,9 +4,10 @@ from functools import partial
 
 import numpy as np
 import pytest
+from conftest import keras_history
 
 import batchlab as bl
-from batchlab._tensorflow import floatx, keras, tf
+from batchlab._tensorflow import keras, tf
 
 SCORE = "mean_absolute_error"
 
@@ -30,28 +31,8 @@ def problem(n_targets=None, *, validation=False, n_train=60, n_held_out=25):
     )
 
 
-def keras_run(build, problem, *, batch_size, epochs, loss):
-    """Return what keras.Model.fit reports on the same weights and orders, and the model."""
-    with floatx("float64"):
-        keras.utils.set_random_seed(0)
-        model = build(problem)
-        # A loss is in the float type of the moment in which it is made.
-        loss = loss() if loss else "mean_squared_error"
-        model.compile(keras.optimizers.SGD(0.01, momentum=0.9), loss, metrics=[SCORE])
-        found = {}
-        _, x, y = problem.held_out
-        for order in bl.shuffle_orders(problem.n_train, epochs, seed=0, replicate=0):
-            history = model.fit(
-                problem.x_train[order],
-                problem.y_train[order],
-                batch_size=batch_size,
-                validation_data=(x, y),
-                shuffle=False,
-                verbose=0,
-            ).history
-            for name, (value,) in history.items():
-                found.setdefault(name, []).append(value)
-    return found, model
+def sgd():
+    return keras.optimizers.SGD(0.01, momentum=0.9)
 
 
 @pytest.mark.parametrize(
@@ -61,7 +42,7 @@ def test_a_regression_is_trained_as_keras_trains_it(n_targets, validation, loss)
     own = problem(n_targets, validation=validation)
     run = {"batch_size": 16, "epochs": 4}
     history = bl.fit(bl.mlp, own, **run, replicates=2, loss=loss and loss())
-    expected, model = keras_run(bl.mlp, own, **run, loss=loss)
+    expected, model = keras_history(bl.mlp, own, **run, make_optimizer=sgd, make_loss=loss)
     first = history.isel(replicate=0)
     assert set(expected) == {"loss", SCORE, "val_loss", f"val_{SCORE}"}
     for name, values in expected.items():
