@@ -95,6 +95,22 @@ def compile_for(model, problem, **settings):
     model.compile(**{"loss": loss, "metrics": [score], **settings})
 
 
+def assert_evaluated_as_recorded(build, problem, history):
+    """Check each trained model, evaluated by Keras, against the last numbers of the history."""
+    for replicate in range(history.sizes["replicate"]):
+        with floatx("float64"):
+            trained = bl.trained_model(build, problem, history, replicate=replicate)
+            compile_for(trained, problem)
+            _, *held_out = problem.held_out
+            for part, samples in {
+                "val": held_out,
+                "train": (problem.x_train, problem.y_train),
+            }.items():
+                found = trained.evaluate(*samples, verbose=0, return_dict=True)
+                recorded = {name: history[f"{part}_{name}"][replicate, -1].item() for name in found}
+                assert found == pytest.approx(recorded, rel=1e-9)
+
+
 def batches(x, y, size):
     """Return the batches of several epochs, the axis in front, in order; none spans two."""
     of_one = tf.data.Dataset.from_tensor_slices

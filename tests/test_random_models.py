@@ -8,14 +8,14 @@ import math
 
 import numpy as np
 import pytest
-from conftest import compile_for, keras_history
+from conftest import assert_evaluated_as_recorded, keras_history
 from hypothesis import given as drawn_from
 from hypothesis import note, settings
 from hypothesis import strategies as st
 from test_random_settings import EXAMPLES, thrown
 
 import batchlab as bl
-from batchlab._tensorflow import floatx, keras
+from batchlab._tensorflow import keras
 from batchlab.metrics import metric_names
 from batchlab.summation import LONGEST_SUM, PARTS_UNROLLED
 
@@ -115,23 +115,7 @@ def assert_trained_as_keras_trains(
         ours = bl.trained_model(build, own, history, replicate=last)
         for mine, theirs in zip(ours.get_weights(), trained.get_weights(), strict=True):
             np.testing.assert_allclose(mine, theirs, rtol=1e-7, atol=1e-10)
-        assert_evaluated_as_recorded(build, own, history)
-
-
-def assert_evaluated_as_recorded(build, problem, history):
-    """Check each trained model, evaluated by Keras, against the last numbers of the history."""
-    for replicate in range(history.sizes["replicate"]):
-        with floatx("float64"):
-            trained = bl.trained_model(build, problem, history, replicate=replicate)
-            compile_for(trained, problem)
-            _, *held_out = problem.held_out
-            for part, samples in {
-                "val": held_out,
-                "train": (problem.x_train, problem.y_train),
-            }.items():
-                found = trained.evaluate(*samples, verbose=0, return_dict=True)
-                recorded = {name: history[f"{part}_{name}"][replicate, -1].item() for name in found}
-                assert found == pytest.approx(recorded, rel=1e-9)
+    return build, own, history
 
 
 # Every boundary of the engine, always: where sums over a batch are cut, where they go through a
@@ -139,19 +123,15 @@ def assert_evaluated_as_recorded(build, problem, history):
 @pytest.mark.parametrize(
     ("n_train", "batch_size", "task", "given"),
     [
-        (CUT + 15, CUT - 1, "a target", {"hidden": (1,)}),
         (CUT + 15, CUT, "a target", {"hidden": (1,), "features": 1}),
         (CUT + 15, CUT, "one output", {"replicates": 2, "between": "dropout"}),
-        (CUT + 15, CUT, "a column", {"dtype": "float32", "hidden": ()}),
         (2 * CUT, CUT, "one output", {"hidden": (1, 1), "optimizer": "adam"}),
         (2 * CUT + 1, CUT, "a target", {"between": "normalization"}),
-        (2 * CUT - 1, CUT, "a column", {"replicates": 3}),
-        (2 * CUT + 1, CUT + 1, "one output", {"features": CUT}),
-        (CUT + 15, CUT + 14, "a target", {"between": "dropout"}),
-        (CUT + 15, "full", "targets", {"hidden": (1,), "replicates": 2}),
+        (2 * CUT - 1, CUT, "a column", {"hidden": ()}),
+        (CUT + 15, CUT + 14, "a target", {}),
         (LOOPED - 1, LOOPED - 1, "a target", {"replicates": 2}),
         (LOOPED, LOOPED - 1, "one output", {"hidden": (1,)}),
-        (LOOPED, LOOPED, "a target", {"between": "dropout"}),
+        (LOOPED, "full", "targets", {"hidden": (1,)}),
         (LOOPED + CUT, LOOPED, "a column", {"replicates": 2, "between": "normalization"}),
         (LOOPED, CUT, "one output", {"dtype": "float32"}),
         (CUT, "full", "a target", {"features": LOOPED, "hidden": (1,), "replicates": 2}),
@@ -195,12 +175,14 @@ def runs(draw):
 
 
 def test_any_model_is_trained_as_keras_trains_it():
-    @settings(thrown, max_examples=EXAMPLES or 12)
+    @settings(thrown, max_examples=EXAMPLES or 6)
     @drawn_from(runs())
     def throw(drawn):
         note(f"{drawn}")
         sizes = drawn.pop("batch_size")
         batch_size = sizes[0] if len(sizes) == 1 else sizes.__getitem__
-        assert_trained_as_keras_trains(batch_size=batch_size, **drawn)
+        trained = assert_trained_as_keras_trains(batch_size=batch_size, **drawn)
+        if drawn["dtype"] == "float64":
+            assert_evaluated_as_recorded(*trained)
 
     throw()
