@@ -338,17 +338,26 @@ def test_other_models_are_measured_as_keras_evaluates_them(images, name):
     np.testing.assert_allclose(moved["relative_distance"][-1], relative, rtol=1e-12)
 
 
-def test_a_single_output_gives_both_probabilities():
-    problem = bl.blobs(60, centers=2, n_train=40)
+@pytest.mark.parametrize("n_train", [40, 65, 2049])  # before, and after sums are cut and looped
+def test_a_single_output_gives_both_probabilities(n_train, rows):
+    problem = bl.blobs(n_train + 20, centers=2, n_train=n_train)
     build = own(dense(1, activation="sigmoid"))
-    history = perturbed(build, problem, replicates=1).drop_vars("epoch_weights")
+    history = of_rows(rows[:1, :3])
     p = bl.predictions(build, problem, history, part="train")
     assert p.dims == ("replicate", "sample", "class")
-    assert p.shape == (1, 40, 2)
+    assert p.shape == (1, n_train, 2)
     model = bl.trained_model(build, problem, history)
     np.testing.assert_allclose(p[0, :, 1], model(problem.x_train)[:, 0], rtol=1e-12)
     np.testing.assert_allclose(p.sum("class"), 1)
-    assert (bl.gradient_noise(build, problem, history)["noise_scale"] > 0).all()
+    noise = bl.gradient_noise(build, problem, history)
+    x = np.column_stack([problem.x_train, np.ones(n_train)])
+    gradients = x * (p[0, :, 1].to_numpy() - problem.y_train)[:, None]
+    norm, trace = np.linalg.norm(gradients.mean(axis=0)), gradients.var(axis=0, ddof=1).sum()
+    np.testing.assert_allclose(noise["gradient_norm"], norm, rtol=1e-8)
+    np.testing.assert_allclose(noise["noise_trace"], trace, rtol=1e-8)
+    hessian = x.T @ (x * p[0].prod("class").to_numpy()[:, None]) / n_train
+    top = np.linalg.eigvalsh(hessian)[-1]
+    np.testing.assert_allclose(bl.sharpness(build, problem, history), top, rtol=1e-7)
 
 
 def test_float32_is_measured_in_float32(small):

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from test_random_settings import EXAMPLES, thrown
 
 import batchlab as bl
+from batchlab import compiling
 from batchlab._tensorflow import keras
 from batchlab.metrics import metric_names
 from batchlab.summation import LONGEST_SUM, PARTS_UNROLLED
@@ -144,6 +145,12 @@ def test_models_of_one_unit_at_every_boundary(n_train, batch_size, task, given):
         given = {**given, "epochs": len(batch_size)}
         batch_size = batch_size.__getitem__
     assert_trained_as_keras_trains(task, n_train, batch_size, **given)
+
+
+def test_models_of_one_unit_are_evaluated_in_blocks(monkeypatch):
+    monkeypatch.setattr(compiling, "BLOCK_BYTES", 3 * 8 * CUT)  # of the widest layer, the features
+    given = {"hidden": (1,), "replicates": 2}
+    assert_trained_as_keras_trains("one output", 2 * CUT + 1, CUT, **given)
 
 
 @st.composite

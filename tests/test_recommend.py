@@ -424,6 +424,35 @@ def test_a_regression_is_recommended_for_and_tested():
     assert scores.index.tolist() == ["test mean absolute error", "test loss"]
 
 
+def one_output(problem):
+    """Return a model that XLA trains one replicate at a time."""
+    return keras.Sequential(
+        [
+            keras.Input(problem.feature_shape, dtype="float64"),
+            keras.layers.Dense(4, activation="tanh", dtype="float64"),
+            keras.layers.Dropout(0.1, dtype="float64"),
+            keras.layers.Dense(1, activation="sigmoid", dtype="float64"),
+        ]
+    )
+
+
+def test_one_output_is_recommended_for_where_sums_are_cut():
+    x = np.random.default_rng(0).normal(size=(300, 3))
+    y = (x.sum(axis=1) > 0).astype(int)
+    parts = {"x_validation": x[150:230], "y_validation": y[150:230]}
+    study, _ = recommended(
+        one_output,
+        bl.from_arrays(x[:150], y[:150], x[230:], y[230:], **parts),
+        batch_size=[64, 65, "full"],
+        learning_rate=[0.03, 0.1],
+        replicates=2,
+        tuning_replicates=2,
+        most_updates=60,
+    )
+    assert study["batch_size"].to_numpy().tolist() == [64, 65, 150]
+    assert study.attrs["start"] > study.attrs["best"]
+
+
 # Bad inputs
 
 
