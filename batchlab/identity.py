@@ -163,10 +163,11 @@ class _Holdings:
 
     def _attributes(self, held: Mapping[str, object], names: Set[str]) -> dict:
         described = {}
-        for name in sorted(names - _WITHOUT_EFFECT):
+        # One that is None says as much as one that is not there yet.
+        for name in sorted(one for one in names - _WITHOUT_EFFECT if held[one] is not None):
             value = held[name]
             if name.endswith("_initializer") or isinstance(value, keras.Initializer):
-                self.told &= value is None or _of_keras(type(value))
+                self.told &= _of_keras(type(value))
             elif not name.startswith("_self_"):  # TensorFlow's notes
                 described[name] = self.of(value)
         return described

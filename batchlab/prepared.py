@@ -20,14 +20,7 @@ from batchlab.history import (
 )
 from batchlab.losses import checked_loss
 from batchlab.program import Shape
-from batchlab.replicas import (
-    Build,
-    check_alike,
-    check_differ_in_variables,
-    flat_weights,
-    initial_variables,
-    n_outputs,
-)
+from batchlab.replicas import Build, check_alike, flat_weights, initial_variables, n_outputs
 from batchlab.settings import Settings
 from batchlab.workers import Outcome, train_replicates
 
@@ -163,7 +156,6 @@ class Training:
                 self._build, self._problem, seeds[1:], show_progress=show_progress
             )
             check_alike(self.model, model)
-            check_differ_in_variables(self.model, model, self._problem)
             drawn = [
                 [np.concatenate(pair) for pair in zip(*parts, strict=True)]
                 for parts in zip(self._first, others, strict=True)

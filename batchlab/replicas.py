@@ -10,7 +10,6 @@ from batchlab._tensorflow import building, keras, preserved_random_state, undist
 from batchlab.data import Problem
 from batchlab.identity import differing_part
 from batchlab.progress import progress_bar
-from batchlab.replicate import stateless_call
 
 Build = Callable[[Problem], keras.Model]
 
@@ -160,36 +159,6 @@ def trained_model(
         [piece.reshape(weight.shape) for piece, weight in zip(pieces, model.weights, strict=True)]
     )
     return model
-
-
-def check_differ_in_variables(model: keras.Model, other: keras.Model, problem: Problem) -> None:
-    """Check that a model becomes another one by the other's variables: all train in one program.
-
-    Parameters
-    ----------
-    model, other : keras.Model
-        Of two replicates.
-    problem : Problem
-
-    Raises
-    ------
-    ValueError
-        If they differ in something else, such as a constant that `build` drew.
-    """
-
-    def outputs(of):
-        keras.utils.set_random_seed(0)  # of a layer that draws by Keras's own generator
-        states = other.trainable_variables, other.non_trainable_variables
-        return stateless_call(of, *states, problem.x_train[:2], training=False)[0]
-
-    with building, preserved_random_state():
-        ours, theirs = (keras.ops.convert_to_numpy(outputs(of)) for of in (model, other))
-    if not np.allclose(ours, theirs, equal_nan=True):
-        raise ValueError(
-            "build: expected models that differ in their variables alone, received two that differ "
-            f"in something else: with the same variables one puts out {shown(theirs[0])} where "
-            f"the other puts out {shown(ours[0])}."
-        )
 
 
 def _build_checked(build: Build, problem: Problem) -> keras.Model:

@@ -24,7 +24,7 @@ LONGEST = [
     "faults",
 ]
 LONGEST += ["examples", "sweeps", "schedules", "repeatability", "across_problems", "execution"]
-LONGEST += ["cli"]
+LONGEST += ["cli", "random_models", "trained_model"]
 
 
 def pytest_collection_modifyitems(items):

@@ -136,7 +136,7 @@ def test_what_is_random_in_a_model_beside_its_weights_is_as_it_was_trained():
 
 
 def test_replicates_that_differ_in_more_than_variables_are_refused():
-    expected = "build: expected models that differ in their variables alone, received two"
+    expected = "build: expected models that differ in their weights alone, received"
     with pytest.raises(ValueError, match=expected):
         bl.fit(random_beside_weights, problem(), batch_size=15, epochs=1, replicates=2)
     # One that draws anew in each call is the same one.
