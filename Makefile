@@ -80,7 +80,7 @@ browser: environment ## Try the explorer and the site in Chromium, which Debian 
 	@$(PYTHON) -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder tests/browser
 
 app: environment ## Look and play: the live explorer in the browser, on this machine only
-	@$(PYTHON) -m batchlab.explorer_app notebooks/explore.ipynb $(APP)
+	@$(PYTHON) -m batchlab.explorer.voila notebooks/explore.ipynb $(APP)
 
 site: environment ## Build the site from the stored outputs; no notebook is run
 	@$(PYTHON) docs/make_site.py '$(OUTPUTS)/site'
@@ -89,7 +89,7 @@ lab: environment ## Open JupyterLab on the notebooks
 	@$(PYTHON) -m jupyter lab --notebook-dir=notebooks $(if $(filter 0,$(shell id -u)),--allow-root)
 
 bench: environment ## Print how fast the engine is, beside Keras's fit
-	@$(PYTHON) -m batchlab.benchmark $(BENCH)
+	@$(PYTHON) -m batchlab.benchmarks $(BENCH)
 
 fingerprint: environment ## Say how far this machine computes the published numbers
 	@$(PYTHON) -m batchlab fingerprint
@@ -109,7 +109,7 @@ outputs: environment ## For maintainers: execute the notebooks in place, to stor
 		--ClearMetadataPreprocessor.preserve_cell_metadata_mask=tags \
 		--ClearMetadataPreprocessor.preserve_nb_metadata_mask=kernelspec \
 		$(or $(NOTEBOOKS),$(sort $(wildcard notebooks/*.ipynb)))
-	@$(PYTHON) tests/readme.py
+	@$(PYTHON) tools/readme.py
 
 sweeps: environment ## For maintainers: compute anew what the site's explorer shows (7 minutes)
 	@$(PYTHON) docs/stored_sweeps.py
@@ -122,7 +122,7 @@ lock: environment ## For maintainers: resolve pyproject.toml anew (UPGRADE=1: to
 	resolve -o requirements.lock && \
 	resolve --extra gpu --constraints requirements.lock -o requirements-gpu.lock
 	@$(MAKE) --no-print-directory environment
-	@$(PYTHON) tests/environments.py
+	@$(PYTHON) tools/environments.py
 
 $(INSTALLED): $(LOCK)
 	@command -v '$(PYTHON3)' >/dev/null || { echo 'batchlab needs Python 3.11, 3.12 or 3.13,' \

@@ -2,8 +2,8 @@
 
 import lazy_loader
 
-from batchlab._interrupts import imported_whole as _imported_whole
-from batchlab.arithmetic import round_alike as _round_alike
+from batchlab.foundation.arithmetic import round_alike as _round_alike
+from batchlab.foundation.interrupts import imported_whole as _imported_whole
 
 _round_alike()
 

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Sequence
 
-from .extras import check_extra
+from batchlab.foundation.extras import check_extra
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -24,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ModuleNotFoundError as error:
         print(f"Error: {error}", file=sys.stderr)
         return 2
-    from .cli import batchlab
+    from batchlab.cli.notebooks import batchlab
 
     try:
         batchlab.main(arguments, prog_name="batchlab")

@@ -16,8 +16,10 @@ from matplotlib.figure import Figure
 from stored_sweeps import ACCURACIES, SWEEPS
 
 import batchlab as bl
-from batchlab._axes import SETTING_LABELS
-from batchlab._curves import (
+from batchlab.analysis.evaluate import diverged
+from batchlab.analysis.intervals import CONFIDENCE, RESAMPLES
+from batchlab.figures.axes import SETTING_LABELS
+from batchlab.figures.curves import (
     BUDGETS,
     CEILING_STYLES,
     PARTS,
@@ -26,11 +28,9 @@ from batchlab._curves import (
     metric_label,
     part_label,
 )
-from batchlab._style import COLORS, LINE_STYLES
-from batchlab.evaluation import diverged
-from batchlab.intervals import CONFIDENCE, RESAMPLES
-from batchlab.metrics import final_metrics
-from batchlab.records import setting
+from batchlab.figures.style import COLORS, LINE_STYLES
+from batchlab.histories.metrics import final_metrics
+from batchlab.histories.records import setting
 
 PAGE = "explorer"
 NAME = "window.batchlabSweeps"
@@ -91,7 +91,7 @@ def page_data(study: xr.Dataset) -> dict:
 
 
 def resamples(replicates: int) -> np.ndarray:
-    """Return which replicates `batchlab.intervals.mean_interval` draws, for the page to draw them.
+    """Return which replicates `mean_interval` draws, for the page to draw them.
 
     Parameters
     ----------

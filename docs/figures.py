@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import count
 
-from batchlab.headings import first_sentence, plain
+from batchlab.runner.headings import first_sentence, plain
 
 _HEADING = re.compile(r"^#+ +(.*)$", re.MULTILINE)
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import nbformat
 from figures import Figure, figures
 
-from batchlab.catalogue import read
-from batchlab.headings import first_sentence
+from batchlab.runner.catalogue import read
+from batchlab.runner.headings import first_sentence
 
 # The figures that answer best, by what their cells call; elsewhere it is the first one.
 _TELLING = {

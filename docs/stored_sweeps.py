@@ -11,8 +11,8 @@ import numpy as np
 import xarray as xr
 
 import batchlab as bl
-from batchlab.atomic import replacing
-from batchlab.evaluation import diverged
+from batchlab.analysis.evaluate import diverged
+from batchlab.foundation.files import replacing
 
 DOCS = Path(__file__).parent
 SWEEPS = DOCS / "sweeps.nc"

@@ -5,11 +5,11 @@ from collections.abc import Mapping
 import numpy as np
 import xarray as xr
 
-from batchlab._checks import shown, whole_number
-from batchlab.data import Problem, check_classification
 from batchlab.dynamics.outputs import predictions
-from batchlab.maps import plane_grid
-from batchlab.replicas import Build
+from batchlab.engine.weights import Build
+from batchlab.foundation.checks import shown, whole_number
+from batchlab.problems.plane import plane_grid
+from batchlab.problems.problem import Problem, check_classification
 
 
 def decision_boundaries(

@@ -4,10 +4,10 @@ import numpy as np
 import xarray as xr
 from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 
-from batchlab._tensorflow import keras
-from batchlab.data import Problem
 from batchlab.dynamics.kept_weights import kept_weights
-from batchlab.replicas import Build
+from batchlab.engine.weights import Build
+from batchlab.foundation.backend import keras
+from batchlab.problems.problem import Problem
 
 TOLERANCE = 1e-6  # of an eigenvalue, relative
 VECTORS = 8  # of Lanczos between restarts; SciPy's 20 take twice the products for the same digits

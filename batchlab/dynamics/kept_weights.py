@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
-from batchlab._tensorflow import keras
-from batchlab.data import Problem
-from batchlab.dynamics.surfaces import CompiledSurface, surface_of
-from batchlab.records import RECORDS
-from batchlab.replicas import Build
+from batchlab.dynamics.compiled_surface import CompiledSurface, surface_of
+from batchlab.engine.weights import Build
+from batchlab.foundation.backend import keras
+from batchlab.histories.records import RECORDS
+from batchlab.problems.problem import Problem
 
 ONE_MODEL = ("problem", "build", "loss_function")
 

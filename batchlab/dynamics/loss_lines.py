@@ -3,12 +3,12 @@
 import numpy as np
 import xarray as xr
 
-from batchlab._checks import shown, whole_number
-from batchlab._tensorflow import keras
-from batchlab.data import Problem
 from batchlab.dynamics.kept_weights import kept_weights
-from batchlab.metrics import SCORES
-from batchlab.replicas import Build
+from batchlab.engine.weights import Build
+from batchlab.foundation.backend import keras
+from batchlab.foundation.checks import shown, whole_number
+from batchlab.histories.metrics import SCORES
+from batchlab.problems.problem import Problem
 
 
 def loss_between(

@@ -6,10 +6,10 @@ statistics, and the penalties of regularizers are counted in.
 
 import numpy as np
 
-from batchlab._tensorflow import keras, quiet_logging, tf
-from batchlab.program import NotVectorizable
-from batchlab.replicas import weight_places
-from batchlab.replicate import Replicate, stateless_call
+from batchlab.engine.loop import NotVectorizable
+from batchlab.engine.step import Replicate, stateless_call
+from batchlab.engine.weights import weight_places
+from batchlab.foundation.backend import keras, quiet_logging, tf
 
 SAMPLES_A_BLOCK = 256  # what fits into a core's cache
 GRADIENT_BYTES = 32 * 2**20  # gradients of single samples held at a time

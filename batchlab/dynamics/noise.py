@@ -5,11 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 import xarray as xr
 
-from batchlab._checks import shown, whole_number
-from batchlab._tensorflow import keras
-from batchlab.data import Problem
 from batchlab.dynamics.kept_weights import kept_weights
-from batchlab.replicas import Build
+from batchlab.engine.weights import Build
+from batchlab.foundation.backend import keras
+from batchlab.foundation.checks import shown, whole_number
+from batchlab.problems.problem import Problem
 
 
 def gradient_noise(

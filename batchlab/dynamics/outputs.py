@@ -3,10 +3,10 @@
 import numpy as np
 import xarray as xr
 
-from batchlab._checks import choice, shown
-from batchlab.data import Problem
 from batchlab.dynamics.kept_weights import kept_weights
-from batchlab.replicas import Build, n_outputs
+from batchlab.engine.weights import Build, n_outputs
+from batchlab.foundation.checks import choice, shown
+from batchlab.problems.problem import Problem
 
 PARTS = ("train", "validation", "test")
 

@@ -5,13 +5,13 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import xarray as xr
 
-from batchlab._checks import LARGEST_SEED, shown, whole_number
-from batchlab._tensorflow import keras
-from batchlab.data import Problem
+from batchlab.analysis.ratios import mean_bounds, ratio_interval
 from batchlab.dynamics.kept_weights import kept_weights
 from batchlab.dynamics.noise import checked_sizes
-from batchlab.dynamics.ratios import mean_bounds, ratio_interval
-from batchlab.replicas import Build
+from batchlab.engine.weights import Build
+from batchlab.foundation.backend import keras
+from batchlab.foundation.checks import LARGEST_SEED, shown, whole_number
+from batchlab.problems.problem import Problem
 
 
 def sampled_norms(

@@ -68,7 +68,7 @@ window.batchlabNumbers = (() => {
     return { sound: all.filter((r) => !lost[r]), diverged: all.filter((r) => lost[r]) };
   }
 
-  // --- The interval of a mean: batchlab.intervals.mean_interval, with the same resamples ----
+  // --- The interval of a mean: batchlab.analysis.intervals.mean_interval, with the same resamples ----
 
   const meanOf = (numbers) => numbers.reduce((sum, one) => sum + one, 0) / numbers.length;
   const rounded = (number) => Math.round(number * 1e14) / 1e14;

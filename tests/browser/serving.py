@@ -22,7 +22,7 @@ def served(notebook, log):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "batchlab.explorer_app", str(notebook)]
+    command = [sys.executable, "-m", "batchlab.explorer.voila", str(notebook)]
     with log.open("w") as said:
         server = subprocess.Popen(
             [*command, f"--port={port}", "--no-browser"],

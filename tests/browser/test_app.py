@@ -15,8 +15,8 @@ from serving import listening
 from watching import at_each_width, named, settle, traces
 
 import batchlab as bl
-from batchlab._tensorflow import keras
-from batchlab.evaluation import final_values
+from batchlab.analysis.evaluate import final_values
+from batchlab.foundation.backend import keras
 
 CURVES = ".explorer-curves .js-plotly-plot"
 BOUNDARY = ".explorer-boundary .js-plotly-plot"

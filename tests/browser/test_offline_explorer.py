@@ -9,7 +9,7 @@ import pytest
 from watching import named, photograph, traces
 
 import batchlab as bl
-from batchlab.evaluation import final_values
+from batchlab.analysis.evaluate import final_values
 
 CURVES = "#explorer-curves"
 METRICS = ("val_accuracy", "train_accuracy", "val_loss", "train_loss")

@@ -4,7 +4,7 @@ import re
 from urllib.parse import unquote, urldefrag
 
 import pytest
-from test_site import GENERIC
+from alt_texts import GENERIC
 from watching import at_each_width, overflow, photograph, visit, wide_parts
 
 import batchlab as bl

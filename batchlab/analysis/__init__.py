@@ -1,0 +1,1 @@
+"""Numbers from histories: intervals, targets, comparisons, rates. No TensorFlow, no Matplotlib."""

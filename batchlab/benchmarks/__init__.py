@@ -1,0 +1,1 @@
+"""The public names timed against Keras: `make bench` and `batchlab devices`."""

@@ -1,0 +1,1 @@
+"""Seconds and bytes: of updates, of Keras's own fit, of memory; and the machine."""

@@ -1,0 +1,1 @@
+"""One training as one compiled program: all that decides its numbers."""

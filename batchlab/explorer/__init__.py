@@ -1,0 +1,1 @@
+"""The live explorer: setting, answer, words, figures, widgets, page."""

@@ -1,0 +1,1 @@
+"""The one data structure, what `fit` and `sweep` return: names, reading, joining. No TensorFlow."""

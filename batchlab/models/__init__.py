@@ -1,0 +1,1 @@
+"""Functions problem -> keras.Model: `mlp`, `convnet`, and those found by a name."""

@@ -1,0 +1,1 @@
+"""Twin runs, the growth of the last bit, the fingerprint and its report."""

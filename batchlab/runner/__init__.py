@@ -1,0 +1,1 @@
+"""Notebooks in batch: found, checked, executed, shown. Imports no part that trains."""
