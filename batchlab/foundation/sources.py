@@ -52,7 +52,7 @@ def modules_behind(names: Iterable[str]) -> dict[str, Path]:
     root, left, found = Path(str(resources.files("batchlab"))), list(names), {}
     while left:
         name = left.pop()
-        if name not in found and (file := _file_of(root, name)):
+        if name and name not in found and (file := _file_of(root, name)):
             found[name] = file
             left.append(name.rpartition(".")[0])  # the package that it is in
             for module, imported in _IMPORT.findall(file.read_text(encoding="utf-8")):
