@@ -137,18 +137,16 @@ def run(
     The exit status is 0 if all is there, 1 if a notebook failed (the others are executed all the
     same), 2 if the command is wrong, and 130 if it was stopped.
     """
-    from batchlab.runner import jobs
-    from batchlab.runner import parameters as asked
-    from batchlab.runner import plan as batch
+    from batchlab.runner import jobs, parameters, plan
     from batchlab.runner.listing import outcomes
 
     with in_a_sentence():
         check_extra(*NOTEBOOKS)
-        found, file = asked.chosen(names, notebooks, params)
-        output = output or asked.default_output(file)
-        given = asked.given(found, texts, file)
+        found, file = parameters.chosen(names, notebooks, params)
+        output = output or parameters.default_output(file)
+        given = parameters.given(found, texts, file)
         runs = _plan(found, given, output, device=device, force=force)
-        batch.prepare(output)
+        plan.prepare(output)
     finished = jobs.execute_all(
         runs, output, say=_say, at_a_time=at_a_time, timeout=timeout, device=device
     )
@@ -186,11 +184,11 @@ def list_notebooks(
 
     NOTEBOOK is a name (04-minibatch, minibatch, 04) or a path; then each parameter has a line.
     """
-    from batchlab.runner import parameters as asked
+    from batchlab.runner import parameters
     from batchlab.runner.listing import described, in_words
 
     with in_a_sentence():
-        found, _ = asked.chosen(names, notebooks, None)
+        found, _ = parameters.chosen(names, notebooks, None)
         if as_json:
             click.echo(json.dumps(described(found, output), indent=2, ensure_ascii=False))
         else:
@@ -214,12 +212,12 @@ def index(
 
     `batchlab run` does so by itself.
     """
-    from batchlab.runner import parameters as asked
+    from batchlab.runner import parameters
 
     with in_a_sentence():
         check_extra(*NOTEBOOKS)
-        found, file = asked.chosen(names, notebooks, params)
-        failed = _write_index(output or asked.default_output(file), found, file)
+        found, file = parameters.chosen(names, notebooks, params)
+        failed = _write_index(output or parameters.default_output(file), found, file)
     for name in failed:
         click.echo(f"FAILED  {name}: it did not run to its end", err=True)
     context.exit(1 if failed else 0)

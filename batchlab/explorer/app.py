@@ -8,9 +8,7 @@ from collections.abc import Iterator
 import ipywidgets as widgets
 import pandas as pd
 
-from batchlab.explorer import boundary as maps
-from batchlab.explorer import curves as figures
-from batchlab.explorer import html as page
+from batchlab.explorer import boundary, curves, html
 from batchlab.explorer.answer import Answer
 from batchlab.explorer.computing import Explorer
 from batchlab.explorer.controls import Controls
@@ -57,7 +55,7 @@ class App(widgets.VBox):
         self.controls = Controls(setting, self.ask)
         self.answer = explorer.answer(setting)
         self.parts = Parts(self.answer.setting.epochs)
-        self.parts.keep.value = page.keep_html(setting)
+        self.parts.keep.value = html.keep_html(setting)
         self.parts.pin.on_click(self.pin)
         self.parts.unpin.on_click(self.unpin)
         self.parts.kind.observe(lambda _: self._draw_curves(), "value")
@@ -98,14 +96,14 @@ class App(widgets.VBox):
         it is there on return.
         """
         self.controls.show(setting)
-        self.parts.keep.value = page.keep_html(setting)
+        self.parts.keep.value = html.keep_html(setting)
         try:
             asyncio.get_running_loop()
         except RuntimeError:
             self._ask_now(setting)
             return
         if self.explorer.kept(setting) is None:
-            self.parts.status.value = page.status_html("training", setting, "training …")
+            self.parts.status.value = html.status_html("training", setting, "training …")
         self._latest.submit(setting)
 
     async def idle(self) -> None:
@@ -143,21 +141,21 @@ class App(widgets.VBox):
             self._draw_curves()
             self._follow_epochs()
             self._draw_boundary()
-        self.parts.sentence.value = page.sentence_html(sentence(answer))
-        self.parts.numbers.value = page.numbers_html(answer)
-        self.parts.caption.value = page.caption_html(figures.caption(answer))
-        self.parts.status.value = page.status_html(state, setting, progress_words(answer))
+        self.parts.sentence.value = html.sentence_html(sentence(answer))
+        self.parts.numbers.value = html.numbers_html(answer)
+        self.parts.caption.value = html.caption_html(curves.caption(answer))
+        self.parts.status.value = html.status_html(state, setting, progress_words(answer))
 
     def _fail(self, setting: Setting, error: Exception) -> None:
         said = " ".join(str(error).split()) or type(error).__name__
-        self.parts.status.value = page.status_html("error", setting, said)
+        self.parts.status.value = html.status_html("error", setting, said)
 
     def _draw_curves(self) -> None:
         kind = self.parts.kind.value
-        layout = figures.curves_layout(kind, self.answer.asked.epochs)
-        traces = figures.curve_traces(self.answer, kind)
-        traces += figures.curve_traces(self.pinned, kind, pinned=True)
-        self.parts.curves_legend.value = page.legend_html(figures.legend(traces))
+        layout = curves.curves_layout(kind, self.answer.asked.epochs)
+        traces = curves.curve_traces(self.answer, kind)
+        traces += curves.curve_traces(self.pinned, kind, pinned=True)
+        self.parts.curves_legend.value = html.legend_html(curves.legend(traces))
         self.parts.curves.draw(traces, layout)
 
     def _draw_pinned(self) -> None:
@@ -175,10 +173,10 @@ class App(widgets.VBox):
 
     def _draw_boundary(self) -> None:
         epoch = self.parts.epoch.value
-        traces = maps.boundary_traces(self.answer, epoch)
-        self.parts.boundary.draw(traces, maps.boundary_layout(*self.answer.grid[:2]))
-        self.parts.boundary_legend.value = page.legend_html(figures.legend(traces))
-        self.parts.when.value = page.caption_html(maps.boundary_caption(self.answer, epoch))
+        traces = boundary.boundary_traces(self.answer, epoch)
+        self.parts.boundary.draw(traces, boundary.boundary_layout(*self.answer.grid[:2]))
+        self.parts.boundary_legend.value = html.legend_html(curves.legend(traces))
+        self.parts.when.value = html.caption_html(boundary.boundary_caption(self.answer, epoch))
 
     @contextlib.contextmanager
     def _redrawing(self) -> Iterator[None]:

@@ -2,8 +2,7 @@
 
 import ipywidgets as widgets
 
-from batchlab.explorer import curves as figures
-from batchlab.explorer import html as page
+from batchlab.explorer import curves, html
 from batchlab.explorer.controls import Controls
 from batchlab.explorer.plot_widget import Plot
 
@@ -23,7 +22,7 @@ class Curves(Plot):
 
     def draw(self, traces: list[dict], layout: dict) -> None:
         """Show other traces, and another layout but for the vertical range."""
-        super().draw(traces, figures.following(layout, traces))
+        super().draw(traces, curves.following(layout, traces))
 
 
 class Parts:
@@ -58,7 +57,7 @@ class Parts:
         self.unpin = widgets.Button(description="unpin", disabled=True)
         self.unpin.add_class("explorer-unpin")
         self.kind = widgets.ToggleButtons(
-            options=list(figures.KINDS), tooltips=list(figures.KINDS.values())
+            options=list(curves.KINDS), tooltips=list(curves.KINDS.values())
         )
         self.kind.style.button_width = "7em"
         self.kind.add_class("control-metric")
@@ -80,7 +79,7 @@ class Parts:
     def arranged(self, controls: Controls) -> list[widgets.Widget]:
         """Return the rows of the page, the controls first."""
         return [
-            widgets.HTML(page.STYLE + _STYLE),
+            widgets.HTML(html.STYLE + _STYLE),
             _box("explorer-controls", *controls.widgets.values()),
             _box("explorer-row", self.status),
             self.sentence,
@@ -88,7 +87,7 @@ class Parts:
                 "explorer-columns",
                 _panel(
                     "explorer-curves",
-                    widgets.HTML(page.heading_html("Learning curves")),
+                    widgets.HTML(html.heading_html("Learning curves")),
                     _box("explorer-row", self.kind, self.pin, self.unpin),
                     self.curves,
                     self.curves_legend,
@@ -96,7 +95,7 @@ class Parts:
                 ),
                 _panel(
                     "explorer-boundary",
-                    widgets.HTML(page.heading_html("What the replicates believe")),
+                    widgets.HTML(html.heading_html("What the replicates believe")),
                     _box("explorer-row", self.play, self.epoch),
                     self.boundary,
                     self.boundary_legend,

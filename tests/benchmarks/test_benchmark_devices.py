@@ -8,7 +8,7 @@ import pytest
 
 import batchlab as bl
 from batchlab.__main__ import main
-from batchlab.benchmarks import devices as benchmark_devices
+from batchlab.benchmarks import devices
 from batchlab.benchmarks.device_answers import (
     Timed,
     crossover,
@@ -208,7 +208,7 @@ def test_answers_are_found_without_tensorflow():
 
 
 def test_without_a_gpu_the_cpu_is_measured_and_nothing_is_decided(monkeypatch):
-    monkeypatch.setattr(benchmark_devices, "device_name", lambda device: "/CPU:0")
+    monkeypatch.setattr(devices, "device_name", lambda device: "/CPU:0")
     lines = []
     told = device_table(**QUICK, say=lines.append)
     assert told.count("| CPU |") == 2
@@ -226,7 +226,7 @@ def second_device(monkeypatch):
 
     By that name it gets programs of its own, made as they are for a GPU.
     """
-    used, seconds = [], benchmark_devices._seconds
+    used, seconds = [], devices._seconds
 
     def recorded(cell, *arguments):
         used.append(cell.run.device)
@@ -234,8 +234,8 @@ def second_device(monkeypatch):
 
     names = {"cpu": "/CPU:0", "gpu": "/device:CPU:0"}
     monkeypatch.setattr(settings, "device_name", names.get)
-    monkeypatch.setattr(benchmark_devices, "device_name", lambda device: "/GPU:0")
-    monkeypatch.setattr(benchmark_devices, "_seconds", recorded)
+    monkeypatch.setattr(devices, "device_name", lambda device: "/GPU:0")
+    monkeypatch.setattr(devices, "_seconds", recorded)
     return used
 
 
@@ -253,9 +253,9 @@ def test_two_devices_take_turns_and_are_compared(second_device):
 
 
 def test_a_larger_problem_is_a_second_table(monkeypatch, tutorial):
-    monkeypatch.setattr(benchmark_devices, "_larger_problem", lambda: tutorial)
-    monkeypatch.setattr(benchmark_devices, "LARGER_BATCH_SIZES", (100,))
-    monkeypatch.setattr(benchmark_devices, "LARGER_REPLICATES", (1,))
+    monkeypatch.setattr(devices, "_larger_problem", lambda: tutorial)
+    monkeypatch.setattr(devices, "LARGER_BATCH_SIZES", (100,))
+    monkeypatch.setattr(devices, "LARGER_REPLICATES", (1,))
     told = device_table(**QUICK | {"replicates": [1]}, device="cpu", larger=True)
     titles = [line for line in told.splitlines() if line.endswith(" epochs")]
     assert titles == [
@@ -267,7 +267,7 @@ def test_a_larger_problem_is_a_second_table(monkeypatch, tutorial):
 
 
 def test_the_larger_problem_has_the_size_that_its_title_says():
-    problem = benchmark_devices._larger_problem()
+    problem = devices._larger_problem()
     assert (problem.n_train, problem.feature_shape, problem.n_classes) == (8192, (784,), 10)
 
 
@@ -287,7 +287,7 @@ def test_the_larger_problem_has_the_size_that_its_title_says():
 )
 def test_what_cannot_be_measured_is_refused_before_anything_is(given, match, monkeypatch):
     monkeypatch.setattr(bl, "fit", None)
-    monkeypatch.setattr(benchmark_devices, "_timed", None)
+    monkeypatch.setattr(devices, "_timed", None)
     with pytest.raises(ValueError, match=match):
         device_table(**QUICK | given)
 

@@ -17,8 +17,7 @@ import pytest
 from small_notebooks import files, printed, write
 
 from batchlab.__main__ import main
-from batchlab.runner import jobs, manifest, provenance
-from batchlab.runner import plan as batch
+from batchlab.runner import jobs, manifest, plan, provenance
 from batchlab.runner.catalogue import find
 from batchlab.runner.execution import CELL_TIMEOUT
 
@@ -207,7 +206,7 @@ def kept(folder, parameters=None, **options):
     notebooks = find(["04"], folder / "notebooks")
     given = {"batch_size": 64, **(parameters or {})}
     options = {"device": "cpu", **options}
-    (run,) = batch.plan(notebooks, [given], folder / "outputs", **options)
+    (run,) = plan.plan(notebooks, [given], folder / "outputs", **options)
     assert run.result in ("kept", "not run")
     return run.result == "kept"
 

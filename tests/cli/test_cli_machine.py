@@ -14,8 +14,7 @@ from click.testing import CliRunner
 from batchlab.cli.notebooks import batchlab
 from batchlab.foundation.backend import tf
 from batchlab.foundation.files import check_writable, replacing
-from batchlab.reproducibility import fingerprints
-from batchlab.reproducibility import report as fingerprint_words
+from batchlab.reproducibility import fingerprints, report
 
 
 @pytest.fixture(autouse=True)
@@ -58,7 +57,7 @@ def computed(own, monkeypatch):
 
 
 def publish(monkeypatch, published):
-    monkeypatch.setattr(fingerprint_words, "published_fingerprint", lambda: published)
+    monkeypatch.setattr(report, "published_fingerprint", lambda: published)
 
 
 # Help

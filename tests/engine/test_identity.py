@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import batchlab as bl
-from batchlab.engine import program as compiling
+from batchlab.engine import program
 from batchlab.engine.identity import identity
 from batchlab.engine.optimizers import settings_of
 from batchlab.engine.weights import initial_variables
@@ -81,7 +81,7 @@ def losses(build, problem):
 @pytest.fixture(autouse=True)
 def cold():
     """Begin without programs."""
-    compiling.forget_programs()
+    program.forget_programs()
 
 
 @pytest.mark.parametrize("build", BUILDS)
@@ -89,7 +89,7 @@ def test_another_problem_is_trained_warm_as_cold(build):
     first, second = map(problem, SHIFTS)
     losses(build, first)
     warm = losses(build, second)
-    compiling.forget_programs()
+    program.forget_programs()
     np.testing.assert_array_equal(warm, losses(build, second))
 
 
@@ -114,7 +114,7 @@ def test_a_setting_of_keras_between_two_fits_is_heard():
     before = losses(build, far)
     with epsilon(0.3):
         warm = losses(build, far)
-        compiling.forget_programs()
+        program.forget_programs()
         np.testing.assert_array_equal(warm, losses(build, far))
     assert not np.array_equal(before, warm)
 
@@ -125,7 +125,7 @@ def test_a_sweep_over_problems_keeps_each_ones_own_numbers(tmp_path):
     for store in (None, tmp_path, tmp_path):
         study = bl.sweep(adapted, problems, **run, store=store)
         for name, one in problems.items():
-            compiling.forget_programs()
+            program.forget_programs()
             alone = bl.fit(adapted, one, batch_size=8, epochs=2, replicates=2)
             found = study["val_loss"].sel(problem=name, batch_size=8)
             np.testing.assert_array_equal(found, alone["val_loss"])

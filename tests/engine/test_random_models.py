@@ -15,7 +15,7 @@ from oracle import assert_evaluated_as_recorded, keras_history
 from thrown import EXAMPLES, thrown
 
 import batchlab as bl
-from batchlab.engine import program as compiling
+from batchlab.engine import program
 from batchlab.engine.summation import LONGEST_SUM, PARTS_UNROLLED
 from batchlab.foundation.backend import keras
 from batchlab.histories.metrics import metric_names
@@ -151,7 +151,7 @@ def test_models_of_one_unit_at_every_boundary(n_train, batch_size, task, given):
 
 
 def test_models_of_one_unit_are_evaluated_in_blocks(monkeypatch):
-    monkeypatch.setattr(compiling, "BLOCK_BYTES", 3 * 8 * CUT)  # of the widest layer, the features
+    monkeypatch.setattr(program, "BLOCK_BYTES", 3 * 8 * CUT)  # of the widest layer, the features
     given = {"hidden": (1,), "replicates": 2}
     assert_trained_as_keras_trains("one output", 2 * CUT + 1, CUT, **given)
 

@@ -14,10 +14,8 @@ import pytest
 from tensorflow.python.framework.function_def_to_graph import function_def_to_graph
 
 import batchlab as bl
-from batchlab.dynamics import compiled_surface as surfaces
-from batchlab.engine import loop as program
-from batchlab.engine import program as compiling
-from batchlab.engine import summation
+from batchlab.dynamics import compiled_surface
+from batchlab.engine import loop, program, summation
 from batchlab.engine.summation import LONGEST_SUM, PARTS_UNROLLED, tracing
 from batchlab.foundation.backend import floatx, products, tf
 from batchlab.training.grid import grid_of
@@ -72,16 +70,18 @@ def wide_problem():
 
 def compiled_sums(problem, **settings):
     """Return how many terms each matrix product sums in the program that XLA gets for a run."""
-    compiling.forget_programs()
+    program.forget_programs()
     (cell,) = grid_of(settings.pop("build", bl.mlp), problem, epochs=1, **settings).cells
     training = cell.training()
     training.trace()
     (only,) = training._programs.values()
-    compiling.forget_programs()
-    loop = program.TrainingLoop(only._replicate, only.shape)
-    signature = loop._signature()
-    with program.tracing(only.shape.dtype, only.device):
-        run = tf.function(loop.run, input_signature=signature, autograph=False, jit_compile=True)
+    program.forget_programs()
+    training_loop = loop.TrainingLoop(only._replicate, only.shape)
+    signature = training_loop._signature()
+    with loop.tracing(only.shape.dtype, only.device):
+        run = tf.function(
+            training_loop.run, input_signature=signature, autograph=False, jit_compile=True
+        )
         sizes = [tf.zeros(size, "int32") for size in (only.shape.batch_size, only.shape.last_size)]
         given = tf.nest.map_structure(lambda spec: tf.zeros(spec.shape, spec.dtype), signature[:-2])
         text = run.experimental_get_compiler_ir(*given, *sizes)(stage="hlo")
@@ -107,19 +107,21 @@ def test_no_product_in_a_program_sums_more_than_64_terms(
     found = compiled_sums(problem, **settings)
     assert len(found) > 5
     assert max(found) <= LONGEST_SUM
-    monkeypatch.setattr(program, "tracing", plain)
+    monkeypatch.setattr(loop, "tracing", plain)
     assert max(compiled_sums(problem, **settings)) == longest
 
 
 def test_no_product_in_a_loss_surface_sums_more_than_64_terms(tutorial, monkeypatch):
     def longest():
-        surface = surfaces.CompiledSurface(surfaces.surface_of(bl.mlp, tutorial).surface)
+        surface = compiled_surface.CompiledSurface(
+            compiled_surface.surface_of(bl.mlp, tutorial).surface
+        )
         surface.curvature(np.full(303, 0.01), (tutorial.x_train, tutorial.y_train))
         (concrete,) = surface._compiled["hessian_product"]._list_all_concrete_functions()
         return max(sums(concrete))
 
     assert longest() == LONGEST_SUM
-    monkeypatch.setattr(surfaces, "tracing", plain)
+    monkeypatch.setattr(compiled_surface, "tracing", plain)
     assert longest() > LONGEST_SUM
 
 
@@ -302,11 +304,11 @@ LARGE = """
     import functools, hashlib, sys
     import numpy as np
     import batchlab as bl
-    from batchlab.engine import loop as program
+    from batchlab.engine import loop
     from batchlab.foundation.backend import floatx
 
     if sys.argv[1] == "plain":
-        program.tracing = lambda dtype, device: floatx(dtype)
+        loop.tracing = lambda dtype, device: floatx(dtype)
     generator = np.random.default_rng(0)
     x, y = generator.normal(size=(400, 784)), generator.integers(0, 10, 400)
     problem = bl.from_arrays(x[:300], y[:300], x[300:], y[300:])

@@ -13,7 +13,7 @@ import pytest
 import xarray as xr
 
 import batchlab as bl
-from batchlab.engine import program as compiling
+from batchlab.engine import program
 from batchlab.foundation.backend import keras, tf
 
 METRICS = ["loss", "accuracy", "val_loss", "val_accuracy", "train_loss", "train_accuracy"]
@@ -47,7 +47,7 @@ def test_a_replicate_does_not_depend_on_those_beside_it(tutorial, batch_size):
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_nor_does_it_with_many_features_and_partial_evaluation_blocks(dtype, monkeypatch):
-    monkeypatch.setattr(compiling, "BLOCK_BYTES", 128 * 8 * 100)
+    monkeypatch.setattr(program, "BLOCK_BYTES", 128 * 8 * 100)
     problem = bl.blobs(700, centers=10, n_features=300, cluster_std=12.0, n_train=443)
     settings = {"batch_size": 64, "epochs": 3}
 
@@ -239,16 +239,16 @@ def test_a_float32_run_under_any_default_type_is_the_same(small):
 
 def test_one_program_serves_other_rates_epochs_and_data(small, monkeypatch):
     settings = {"batch_size": 16}
-    monkeypatch.setattr(compiling, "_programs", OrderedDict())
+    monkeypatch.setattr(program, "_programs", OrderedDict())
     assert bl.fit(bl.mlp, small, epochs=3, **settings).attrs["compile_seconds"] > 0
-    before = len(compiling._programs)
+    before = len(program._programs)
     other = bl.blobs(100, n_train=60, random_state=5)
     rate = keras.optimizers.SGD(0.2, momentum=0.9)
     quick = bl.fit(bl.mlp, other, epochs=50, optimizer=rate, **settings)
-    assert len(compiling._programs) == before
+    assert len(program._programs) == before
     assert quick.attrs["compile_seconds"] == 0
     bl.fit(bl.mlp, small, epochs=3, batch_size=17)
-    assert len(compiling._programs) == before + 1
+    assert len(program._programs) == before + 1
 
 
 def test_long_quick_runs_end(small):
@@ -293,7 +293,7 @@ def test_a_program_is_not_taken_for_that_of_a_similar_model(small, kind, monkeyp
     first, second = ("relu", "tanh") if kind is activated_by else (0.1, 0.9)
     bl.fit(kind(first), small, **settings)
     after_a_similar_one = bl.fit(kind(second), small, **settings)
-    monkeypatch.setattr(compiling, "_programs", OrderedDict())
+    monkeypatch.setattr(program, "_programs", OrderedDict())
     assert_same_bits(after_a_similar_one, bl.fit(kind(second), small, **settings))
 
 
@@ -373,9 +373,9 @@ def test_shuffles_of_a_large_run_take_little_memory():
         import resource
         import numpy as np
         import batchlab as bl
-        from batchlab.engine import program as compiling
+        from batchlab.engine import program
 
-        compiling.ORDERS_BYTES //= 4
+        program.ORDERS_BYTES //= 4
         n = 15_000
         y = np.arange(n + 2) % 2
         x = np.random.default_rng(0).normal(size=(n + 2, 1)) + y[:, None]

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import batchlab as bl
-from batchlab.engine import program as compiling
-from batchlab.explorer import computing as computing
+from batchlab.engine import program
+from batchlab.explorer import computing
 from batchlab.explorer.answer import Answer
 from batchlab.explorer.computing import Explorer, build_of, optimizer_of, stages_of
 from batchlab.explorer.setting import OPTIMIZERS, Setting
@@ -199,10 +199,10 @@ def test_a_training_that_nobody_wants_any_more_ends_without_an_answer():
 def test_what_is_prepared_serves_every_batch_size():
     explorer, setting = bl.Explorer(), Setting(hidden_units=7, epochs=1, replicates=2)
     explorer.prepare(setting)
-    traced = set(compiling._traces)
+    traced = set(program._traces)
     for batch_size in (50, 48, 250, 333):
         explorer.answer(setting.changed(batch_size=batch_size))
-    assert set(compiling._traces) == traced
+    assert set(program._traces) == traced
 
 
 def test_nothing_is_prepared_once_there_is_something_better_to_do(monkeypatch):

@@ -15,9 +15,9 @@ from sklearn.decomposition import PCA
 from studies import as_regression, study_of
 
 import batchlab as bl
-from batchlab.figures import histories as plotting
+from batchlab.figures import histories
 
-COLORS = [color.lower() for color in plotting.COLORS]
+COLORS = [color.lower() for color in histories.COLORS]
 
 
 @pytest.fixture(autouse=True)
@@ -254,7 +254,7 @@ def test_comparison_has_a_panel_for_each_budget_and_one_y_axis(history, quicker)
     axes = bl.plot_comparison({"sixteen": history, "sixty": quicker})
     assert axes.shape == (4,)
     assert [ax.get_xscale() for ax in axes] == ["linear", "log", "log", "log"]
-    assert [ax.get_xlabel() for ax in axes] == list(plotting.BUDGETS.values())
+    assert [ax.get_xlabel() for ax in axes] == list(histories.BUDGETS.values())
     for first, second in pairwise(axes):
         assert first.get_shared_y_axes().joined(first, second)
     axes[0].set_ylim(0.1, 0.2)
@@ -287,8 +287,8 @@ def test_comparison_on_given_axes_and_budgets(history, quicker):
     assert list(axes) == list(given)
     assert plt.get_fignums() == [figure.number]
     assert [ax.get_xlabel() for ax in axes] == [
-        plotting.BUDGETS["update"],
-        plotting.BUDGETS["second"],
+        histories.BUDGETS["update"],
+        histories.BUDGETS["second"],
     ]
 
 

@@ -116,10 +116,10 @@ COMPUTED = """
         warnings.simplefilter("always", RuntimeWarning)
         {first}
         import batchlab as bl
-        from batchlab.costs import machine as machines
+        from batchlab.costs import machine
         from batchlab.foundation import arithmetic
     told = [str(one.message) for one in caught if "batchlab" in str(one.message)]
-    print(json.dumps([told, arithmetic._computes_roots(), machines.is_usual()]))
+    print(json.dumps([told, arithmetic._computes_roots(), machine.is_usual()]))
 """
 USED = """
         import tensorflow as tf

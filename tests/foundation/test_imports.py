@@ -11,8 +11,7 @@ import threading
 import pytest
 
 import batchlab as bl
-from batchlab.foundation import interrupts as _interrupts
-from batchlab.foundation import progress
+from batchlab.foundation import interrupts, progress
 from batchlab.foundation.interrupts import imported_whole
 
 RUN = "print(bl.fit(bl.mlp, bl.blobs(60, n_train=40), batch_size=20, epochs=1).sizes['epoch'])"
@@ -70,8 +69,8 @@ def test_ctrl_c_in_the_first_import_stops_the_call_and_the_next_one_works(moment
 
 def test_an_import_that_hangs_can_be_stopped_and_the_next_call_says_what_to_do():
     code = f"""{PRESS}
-    from batchlab.foundation import interrupts as _interrupts
-    _interrupts.PATIENCE = 0
+    from batchlab.foundation import interrupts
+    interrupts.PATIENCE = 0
     for _ in range(2):
         try:
             bl.fit
@@ -123,8 +122,8 @@ def test_ctrl_c_is_not_lost_where_the_import_fails():
 
 
 def test_a_press_much_later_goes_through(monkeypatch):
-    monkeypatch.setattr(_interrupts._Later, "torn", False)
-    monkeypatch.setattr(_interrupts, "PATIENCE", 0)
+    monkeypatch.setattr(interrupts._Later, "torn", False)
+    monkeypatch.setattr(interrupts, "PATIENCE", 0)
     with handled_by(signal.default_int_handler):
         with pytest.raises(KeyboardInterrupt), imported_whole():
             signal.raise_signal(signal.SIGINT)

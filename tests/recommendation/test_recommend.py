@@ -16,7 +16,7 @@ from sklearn.datasets import load_diabetes, load_digits, load_wine
 
 import batchlab as bl
 from batchlab.costs.update_clock import KerasClock, update_clock
-from batchlab.recommendation import recommend as recommending
+from batchlab.recommendation import recommend
 from batchlab.recommendation.stopwatch import OutOfTime, Stopwatch
 from batchlab.recommendation.verdict import verdict
 from batchlab.recommendation.weigh import weigh
@@ -34,7 +34,7 @@ def recommended(build, problem, **settings):
 @pytest.fixture(autouse=True)
 def measured_once(monkeypatch):
     """Leave out the repetitions with other seeds, which only add replicates."""
-    monkeypatch.setattr(recommending, "BLOCKS", 1)
+    monkeypatch.setattr(recommend, "BLOCKS", 1)
 
 
 @pytest.fixture(scope="module")
@@ -209,7 +209,7 @@ def asked():
 @pytest.fixture(scope="module")
 def made(wine, asked):
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(recommending, "BLOCKS", 1)
+        patched.setattr(recommend, "BLOCKS", 1)
         return recommended(bl.mlp, wine, **asked)
 
 
@@ -246,7 +246,7 @@ def test_each_replicate_is_stopped_where_fit_first_reaches_the_target(made, wine
 def test_where_there_is_time_more_replicates_with_other_seeds_are_measured(
     made, wine, asked, monkeypatch
 ):
-    monkeypatch.setattr(recommending, "BLOCKS", 4)
+    monkeypatch.setattr(recommend, "BLOCKS", 4)
     study, _ = recommended(bl.mlp, wine, **asked)
     assert study["seed"].to_numpy().tolist() == list(range(7, 7 + study.sizes["replicate"]))
     assert study.sizes["replicate"] == 3 * 4

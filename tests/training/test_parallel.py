@@ -162,7 +162,7 @@ def test_a_model_whose_replicates_xla_cannot_run_at_once():
     code = """
         import joblib, numpy as np
         import batchlab as bl
-        from batchlab.engine import program as compiling
+        from batchlab.engine import program
         from batchlab.foundation.backend import keras
 
         def recurrent(problem):
@@ -177,7 +177,7 @@ def test_a_model_whose_replicates_xla_cannot_run_at_once():
         settings = dict(batch_size=12, epochs=1, replicates=2)
         with joblib.parallel_config(backend="threading", n_jobs=2):  # here, as in a worker
             study = bl.sweep(recurrent, series, **settings)
-        compiling._programs.clear()
+        program._programs.clear()
         expected = bl.fit(recurrent, series, **settings)
         np.testing.assert_array_equal(study.val_loss, expected.val_loss)
     """

@@ -2,8 +2,7 @@
 
 from functools import partial
 
-from batchlab.ledger.evidence import best_setting as choosing
-from batchlab.ledger.evidence import measures
+from batchlab.ledger.evidence import best_setting, measures
 from batchlab.ledger.rules import MUCH, POINT, Above, Exactly
 from batchlab.ledger.sources.claim import Claim, Part, seconds_ratio, stable_at
 
@@ -67,7 +66,7 @@ CLAIMS = (
             Part(
                 "final test accuracy of 32 less that of the large batch",
                 "large batches",
-                choosing.lead_of_32,
+                best_setting.lead_of_32,
                 Above(POINT),
             ),
         ),

@@ -2,8 +2,7 @@
 
 from functools import partial
 
-from batchlab.ledger.evidence import best_setting as choosing
-from batchlab.ledger.evidence import measures
+from batchlab.ledger.evidence import best_setting, measures
 from batchlab.ledger.rules import MUCH, POINT, Above, Below, Exactly, Near, Published
 from batchlab.ledger.sources.claim import Claim, Part, accuracies, seconds_ratio
 
@@ -175,7 +174,7 @@ CLAIMS = (
             Part(
                 "power of the batch size with which the best rate grows",
                 "rates",
-                choosing.rate_trend,
+                best_setting.rate_trend,
                 Above(0),
             ),
         ),
@@ -253,7 +252,7 @@ CLAIMS = (
             Part(
                 "final test accuracy of batch size 8 less that of full batch",
                 "problems",
-                partial(choosing.lead, of=8, over=512),
+                partial(best_setting.lead, of=8, over=512),
                 Above(0, matters=POINT),
             ),
         ),
@@ -286,13 +285,13 @@ CLAIMS = (
             Part(
                 "final test accuracy of the best up to 32 less that of the best above",
                 "problems",
-                partial(choosing.lead, of=[1, 2, 4, 8, 32], over=[128, 512]),
+                partial(best_setting.lead, of=[1, 2, 4, 8, 32], over=[128, 512]),
                 Above(0, matters=POINT),
             ),
             Part(
                 "final test accuracy of the best of 2 and 4 less that of the best of the others",
                 "problems",
-                partial(choosing.lead, of=[2, 4], over=[1, 8, 32, 128, 512]),
+                partial(best_setting.lead, of=[2, 4], over=[1, 8, 32, 128, 512]),
                 Above(0, matters=POINT),
             ),
         ),

@@ -2,8 +2,7 @@
 
 from functools import partial
 
-from batchlab.ledger.evidence import best_setting as choosing
-from batchlab.ledger.evidence import measures
+from batchlab.ledger.evidence import best_setting, measures
 from batchlab.ledger.rules import MUCH, POINT, Above, Below, Exactly, Near, Published
 from batchlab.ledger.sources.claim import Claim, Part, seconds_ratio
 
@@ -265,13 +264,13 @@ CLAIMS = (
             Part(
                 "change of the final test accuracy from 2 to full batch, by its slope",
                 "problems",
-                partial(choosing.change_over, batch_sizes=[2, 4, 8, 32, 128, 512]),
+                partial(best_setting.change_over, batch_sizes=[2, 4, 8, 32, 128, 512]),
                 Below(0, matters=POINT),
             ),
             Part(
                 "final test accuracy of 32 less that of the best batch size",
                 "problems",
-                partial(choosing.lead, of=32, over=[1, 2, 4, 8, 32, 128, 512]),
+                partial(best_setting.lead, of=32, over=[1, 2, 4, 8, 32, 128, 512]),
                 Above(-POINT),
             ),
         ),
