@@ -8,7 +8,7 @@ from pathlib import Path
 import nbformat
 from figures import Figure, figures
 
-from batchlab.runner.catalogue import read
+from batchlab.runner.catalogue import read_notebook
 from batchlab.runner.headings import first_sentence
 
 # The figures that answer best, by what their cells call; elsewhere it is the first one.
@@ -54,7 +54,7 @@ def card(path: Path, instead: Figure | None = None) -> Card:
     -------
     Card
     """
-    notebook = read(path)
+    notebook = read_notebook(path)
     title, paragraph = notebook.heading
     drawn = list(figures(nbformat.read(path, as_version=4)))
     told = [one for one in drawn if _TELLING.get(notebook.name, "") in one.code]

@@ -58,7 +58,7 @@ def compare(study: xr.Dataset, *, metric: str | None = None, **reference) -> pd.
     """
     metric = chosen_metric(study, metric)
     grid = grid_dimensions(study)
-    reference = {name: _label(study, name, value) for name, value in reference.items()}
+    reference = {name: _value_label(study, name, value) for name, value in reference.items()}
     _check_reference(study, grid, reference)
     final = final_values(study, metric)
     if reference:
@@ -74,10 +74,10 @@ def compare(study: xr.Dataset, *, metric: str | None = None, **reference) -> pd.
         values = cells.to_numpy()[later] - cells.to_numpy()[earlier]
         differences = xr.DataArray(values, dims=("cell", "replicate"))
         index = _pairs(cells.indexes["cell"], later, earlier)
-    return _table(differences, index, lower_is_better=not is_accuracy(metric))
+    return _comparison_rows(differences, index, lower_is_better=not is_accuracy(metric))
 
 
-def _label(study: xr.Dataset, name: str, value: object) -> object:
+def _value_label(study: xr.Dataset, name: str, value: object) -> object:
     """Return what stands for a value along a dimension: values that are no numbers have a name."""
     named = name in study.dims and study[name].dtype.kind in "OU"
     return str(value) if named else value
@@ -106,7 +106,9 @@ def _pairs(cells: pd.MultiIndex, later: np.ndarray, earlier: np.ndarray) -> pd.M
     return pd.MultiIndex.from_arrays(both, names=[*cells.names, *minus])
 
 
-def _table(differences: xr.DataArray, index: pd.Index, *, lower_is_better: bool) -> pd.DataFrame:
+def _comparison_rows(
+    differences: xr.DataArray, index: pd.Index, *, lower_is_better: bool
+) -> pd.DataFrame:
     """Return a row for each cell of the differences (cell, replicate)."""
     found = over_replicates(differences)
     gains = -differences if lower_is_better else differences

@@ -66,7 +66,7 @@ def ensembles(
     members = [whole_number("members", m, minimum=1, maximum=replicates) for m in members]
     if not members:
         raise ValueError("members: expected at least one number, received none.")
-    tables = [_table(predictions, problem.y_test, count) for count in members]
+    tables = [_ensemble_rows(predictions, problem.y_test, count) for count in members]
     grid = [name for name in predictions.dims if name not in ("replicate", "sample", "class")]
     both = xr.concat(tables, pd.Index(members, name="members"), coords="minimal")
     return both.to_dataframe(dim_order=[*grid, "members"]).astype({"ensembles": int})
@@ -93,7 +93,7 @@ def _check_predictions(predictions: xr.DataArray, problem: Problem) -> None:
         )
 
 
-def _table(predictions: xr.DataArray, labels: np.ndarray, count: int) -> xr.Dataset:
+def _ensemble_rows(predictions: xr.DataArray, labels: np.ndarray, count: int) -> xr.Dataset:
     """Return the rows for ensembles of so many members, of the grid's dimensions."""
     groups = predictions.sizes["replicate"] // count
     some = predictions.isel(replicate=slice(groups * count)).reset_coords(drop=True)

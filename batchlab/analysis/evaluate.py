@@ -152,7 +152,7 @@ def evaluate(
         table = table.isel(metric=0, drop=True)
     order = [*grid, *(["metric"] if "metric" in table.dims else [])]
     found = table.to_dataframe(dim_order=order)
-    return found if target is None else found.astype({_told(held): "Int64"})
+    return found if target is None else found.astype({_held_told(held): "Int64"})
 
 
 def evaluate_each(histories: dict[str, xr.Dataset], metric: str) -> pd.DataFrame:
@@ -262,7 +262,7 @@ def _of_each(metrics: Sequence[str], values: Callable[[str], xr.DataArray]) -> x
     )
 
 
-def _told(held: bool) -> str:
+def _held_told(held: bool) -> str:
     return "held" if held else "reached"
 
 
@@ -280,7 +280,7 @@ def _budgets_to(
         pd.Index(metrics, name="metric"),
     )
     known = times["metric"].isin(scores)
-    columns = {_told(held): times["epoch"].count("replicate").where(known)}
+    columns = {_held_told(held): times["epoch"].count("replicate").where(known)}
     for budget in BUDGETS:
         found = over_replicates(times[budget])
         columns |= {

@@ -75,7 +75,9 @@ def best_rates(study: xr.Dataset, *, metric: str | None = None) -> pd.DataFrame:
     rates = values["learning_rate"].to_numpy()
     stacked = values.stack(cell=cells).transpose("cell", "replicate", "learning_rate")
     possible = sound.stack(cell=cells).transpose("cell", "learning_rate").to_numpy()
-    rows = [_best(rates, one, some) for one, some in zip(stacked.to_numpy(), possible, strict=True)]
+    rows = [
+        _best_row(rates, one, some) for one, some in zip(stacked.to_numpy(), possible, strict=True)
+    ]
     index = stacked.indexes["cell"]
     if len(cells) == 1:
         index = index.get_level_values(0)
@@ -91,7 +93,7 @@ def _alone(study: xr.Dataset) -> dict[str, list]:
     return {"batch_size": [size.item()]}
 
 
-def _best(rates: np.ndarray, values: np.ndarray, possible: np.ndarray) -> dict:
+def _best_row(rates: np.ndarray, values: np.ndarray, possible: np.ndarray) -> dict:
     """Return the row of a cell; values (replicate, rate), the higher the better."""
     means = np.where(possible, values.mean(axis=0), -np.inf)
     if not np.isfinite(means).any():

@@ -9,7 +9,13 @@ import argparse
 import time
 
 import batchlab as bl
-from batchlab.benchmarks.fit import REPEATS, Run, measure_batchlab, measure_keras, table
+from batchlab.benchmarks.fit import (
+    REPEATS,
+    TutorialRun,
+    measure_batchlab,
+    measure_keras,
+    speed_table,
+)
 from batchlab.benchmarks.sweep import report
 from batchlab.costs.machine import machine_in_words
 
@@ -42,11 +48,11 @@ def main(arguments: list[str] | None = None) -> None:
     problem = bl.blobs()
     # What TensorFlow does once in a process is not counted for or against either.
     warm_up = bl.blobs(60, n_train=30)
-    measure_keras(warm_up, Run(30, 0.01, 1), 1)
-    measure_batchlab(warm_up, Run(30, 0.01, 1), 1)
+    measure_keras(warm_up, TutorialRun(30, 0.01, 1), 1)
+    measure_batchlab(warm_up, TutorialRun(30, 0.01, 1), 1)
     begin = time.perf_counter()
     print(
-        table(
+        speed_table(
             problem, epochs=given.epochs, fit_epochs=given.fit_epochs, replicates=given.replicates
         )
     )

@@ -49,7 +49,7 @@ class Timed:
 Row = Mapping[str, Timed]  # by device, "cpu" first
 
 
-def ratio(row: Row, *, epochs: int) -> Interval:
+def cpu_by_gpu(row: Row, *, epochs: int) -> Interval:
     """Return the CPU's seconds by the GPU's: the geometric mean over rounds, its 95 % interval."""
     return paired_ratio(row["cpu"].whole(epochs), row["gpu"].whole(epochs))
 
@@ -61,7 +61,7 @@ def faster(found: Interval) -> str | None:
     return "cpu" if found.high < 1 else None
 
 
-def table(rows: Mapping[tuple[int, int], Row], *, epochs: int, n_train: int) -> str:
+def seconds_table(rows: Mapping[tuple[int, int], Row], *, epochs: int, n_train: int) -> str:
     """Return measured seconds in Markdown, a line for each device.
 
     Parameters
@@ -87,7 +87,7 @@ def table(rows: Mapping[tuple[int, int], Row], *, epochs: int, n_train: int) -> 
             line += [f"{timed.compiling:.2f} s", f"{fixed:.2g} s", f"{update * 1e6:.3g} µs"]
             lines.append([*line, timed.told(epochs), *(["", ""] if both else [])])
         if both:
-            found = ratio(row, epochs=epochs)
+            found = cpu_by_gpu(row, epochs=epochs)
             verdict = {"gpu": "GPU", "cpu": "CPU", None: "neither"}[faster(found)]
             lines[-1][-2:] = f"{found.mean:.3g} ({found.low:.3g} to {found.high:.3g})", verdict
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -10,13 +10,13 @@ import numpy as np
 import batchlab as bl
 from batchlab.benchmarks.device_answers import (
     Timed,
+    cpu_by_gpu,
     explained,
     faster,
     finished,
     no_answer,
-    ratio,
+    seconds_table,
     sentences,
-    table,
 )
 from batchlab.costs.machine import machine_in_words
 from batchlab.engine.budgets import checked_budget
@@ -90,10 +90,14 @@ def device_table(
     rounds = whole_number("rounds", rounds, minimum=2)
     seconds = positive_number("seconds", seconds)
     build = functools.partial(bl.mlp, dtype=dtype)
-    cases = {"The tutorial's problem": _cells(build, bl.blobs(), batch_sizes, replicates, devices)}
+    cases = {
+        "The tutorial's problem": _checked_cells(
+            build, bl.blobs(), batch_sizes, replicates, devices
+        )
+    }
     if larger:
         build = functools.partial(build, hidden_units=(128,))
-        cases["8,192 x 784 random numbers, 128 hidden units"] = _cells(
+        cases["8,192 x 784 random numbers, 128 hidden units"] = _checked_cells(
             build, _larger_problem(), LARGER_BATCH_SIZES, LARGER_REPLICATES, devices
         )
     for one in devices:  # what TensorFlow does once in a process
@@ -102,13 +106,13 @@ def device_table(
     for title, cells in cases.items():
         rows = {}
         for key, cell in cells.items():
-            rows[key] = _timed(cell, epochs, rounds, seconds)
+            rows[key] = _timed_in_turns(cell, epochs, rounds, seconds)
             if say is not None:
                 say(f"{title}, {finished(key, rows[key], epochs=epochs)}")
         n_train = cell[devices[0]].problem.n_train
-        parts += [f"{title}, {epochs} epochs", table(rows, epochs=epochs, n_train=n_train)]
+        parts += [f"{title}, {epochs} epochs", seconds_table(rows, epochs=epochs, n_train=n_train)]
         if len(devices) == 2:
-            found = {key: faster(ratio(row, epochs=epochs)) for key, row in rows.items()}
+            found = {key: faster(cpu_by_gpu(row, epochs=epochs)) for key, row in rows.items()}
             parts.append("\n".join(f"- {sentence}" for sentence in sentences(found)))
     if len(devices) == 1:
         parts.append(no_answer(devices[0], asked_for=device is not None))
@@ -132,7 +136,7 @@ def _larger_problem() -> bl.Problem:
     return bl.from_arrays(x[:n_train], y[:n_train], x[n_train:], y[n_train:], name="random numbers")
 
 
-def _cells(
+def _checked_cells(
     build: Callable,
     problem: bl.Problem,
     batch_sizes: Sequence[int],
@@ -161,7 +165,9 @@ def _increasing(name: str, values: Sequence[int]) -> list[int]:
     return checked
 
 
-def _timed(cells: Mapping[str, Cell], epochs: int, rounds: int, seconds: float) -> dict[str, Timed]:
+def _timed_in_turns(
+    cells: Mapping[str, Cell], epochs: int, rounds: int, seconds: float
+) -> dict[str, Timed]:
     """Compile a training on each device, then measure it, the devices in turn."""
     forget_programs()
     trainings = {device: cell.training() for device, cell in cells.items()}
@@ -172,7 +178,7 @@ def _timed(cells: Mapping[str, Cell], epochs: int, rounds: int, seconds: float) 
         training.compile()
         # Nor is the first call counted, in which a device is made ready.
         compiling[device] = training.train(starts, show_progress=False).attrs["compile_seconds"]
-        calls[device] = functools.partial(_seconds, cells[device], training, starts)
+        calls[device] = functools.partial(_seconds_again, cells[device], training, starts)
         lengths[device] = two_lengths(calls[device], epochs, seconds)
     for _ in range(rounds):
         for device, call in calls.items():
@@ -183,7 +189,7 @@ def _timed(cells: Mapping[str, Cell], epochs: int, rounds: int, seconds: float) 
     }
 
 
-def _seconds(cell: Cell, training: Training, starts: Starts, epochs: int) -> float:
+def _seconds_again(cell: Cell, training: Training, starts: Starts, epochs: int) -> float:
     size, n_train = cell.run.batch_sizes.constant, cell.problem.n_train
     budget = checked_budget(size, n_train, epochs=epochs, updates=None, records=None)
     run = replace(cell.run, budget=budget)

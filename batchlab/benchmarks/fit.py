@@ -14,7 +14,7 @@ REPEATS = 3
 
 
 @dataclass(frozen=True)
-class Run:
+class TutorialRun:
     """One of the tutorial's runs."""
 
     batch_size: int
@@ -39,7 +39,7 @@ class Seconds:
     without: float
 
 
-def measure_keras(problem: bl.Problem, run: Run, epochs: int) -> Seconds:
+def measure_keras(problem: bl.Problem, run: TutorialRun, epochs: int) -> Seconds:
     """Return what Keras's fit takes, as the tutorial calls it, from a limited number of epochs.
 
     Parameters
@@ -60,7 +60,7 @@ def measure_keras(problem: bl.Problem, run: Run, epochs: int) -> Seconds:
     return Seconds(first + (run.epochs - 1) * epoch, run.epochs * epoch)
 
 
-def measure_batchlab(problem: bl.Problem, run: Run, replicates: int) -> Seconds:
+def measure_batchlab(problem: bl.Problem, run: TutorialRun, replicates: int) -> Seconds:
     """Return what batchlab's fit takes for the whole run of all replicates.
 
     Parameters
@@ -91,7 +91,7 @@ def measure_batchlab(problem: bl.Problem, run: Run, replicates: int) -> Seconds:
     return Seconds(fit(), statistics.median(fit() for _ in range(REPEATS)))
 
 
-def table(problem: bl.Problem, *, epochs: int, fit_epochs: int, replicates: int) -> str:
+def speed_table(problem: bl.Problem, *, epochs: int, fit_epochs: int, replicates: int) -> str:
     """Return the speed table in Markdown.
 
     Parameters
@@ -114,7 +114,7 @@ def table(problem: bl.Problem, *, epochs: int, fit_epochs: int, replicates: int)
         "|---:|---:|---:|---:|---:|---:|---:|",
     ]
     for batch_size, rate in ((500, 0.01), (32, 0.01), (1, 0.01)):
-        run = Run(batch_size, rate, epochs)
+        run = TutorialRun(batch_size, rate, epochs)
         theirs = measure_keras(problem, run, fit_epochs)
         single = measure_batchlab(problem, run, 1)
         many = measure_batchlab(problem, run, replicates)
@@ -123,9 +123,9 @@ def table(problem: bl.Problem, *, epochs: int, fit_epochs: int, replicates: int)
             keras_seconds = getattr(theirs, kind)
             one, each = getattr(single, kind), getattr(many, kind) / replicates
             lines.append(
-                f"| {batch_size}, {label} | {run.updates:,} | {_told(keras_seconds, run)} "
-                f"| {_told(one, run)} | {keras_seconds / one:,.0f} "
-                f"| {_told(each, run)} | {keras_seconds / each:,.0f} |"
+                f"| {batch_size}, {label} | {run.updates:,} | {_seconds_told(keras_seconds, run)} "
+                f"| {_seconds_told(one, run)} | {keras_seconds / one:,.0f} "
+                f"| {_seconds_told(each, run)} | {keras_seconds / each:,.0f} |"
             )
     return "\n".join(lines)
 
@@ -138,5 +138,5 @@ def seconds_of(call: Callable) -> float:
     return time.perf_counter() - begin
 
 
-def _told(seconds: float, run: Run) -> str:
+def _seconds_told(seconds: float, run: TutorialRun) -> str:
     return f"{seconds:.3g} s ({run.updates / seconds:,.0f}/s)"

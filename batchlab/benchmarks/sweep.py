@@ -1,7 +1,7 @@
 """Speed of `batchlab.sweep` on the tutorial's figure of eight panels, against Keras's fit."""
 
 import batchlab as bl
-from batchlab.benchmarks.fit import Run, measure_keras, seconds_of
+from batchlab.benchmarks.fit import TutorialRun, measure_keras, seconds_of
 from batchlab.engine.program import forget_programs
 
 PANELS = (4, 8, 16, 32, 64, 128, 256, 450)
@@ -43,7 +43,7 @@ def report(problem: bl.Problem, *, epochs: int, fit_epochs: int, replicates: int
         )
 
     fits = {
-        size: measure_keras(problem, Run(size, 0.01, epochs), fit_epochs).with_compiling
+        size: measure_keras(problem, TutorialRun(size, 0.01, epochs), fit_epochs).with_compiling
         for size in PANELS
     }
     whole, one = sum(fits.values()), fits[ALONE]

@@ -11,7 +11,7 @@ DEVICE = click.Choice(["cpu", "gpu"], case_sensitive=False)
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
 
-@click.command()
+@click.command("fingerprint")
 @click.option(
     "--epochs",
     metavar="N",
@@ -29,7 +29,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @click.option("--report", metavar="FILE", type=_FILE, help="Write the report to a file as well.")
 @click.option("--store", metavar="FILE", type=_FILE, help="For maintainers: keep the values, too.")
 @click.pass_context
-def fingerprint(
+def fingerprint_command(
     context: click.Context,
     epochs: int,
     device: str | None,

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 import click
 
 from batchlab.cli.endings import Commands, in_a_sentence, stopped
-from batchlab.cli.machine import DEVICE, devices, fingerprint
+from batchlab.cli.machine import DEVICE, devices, fingerprint_command
 from batchlab.foundation.extras import NOTEBOOKS, check_extra
 from batchlab.foundation.version import __version__
 
 if TYPE_CHECKING:
     from batchlab.runner.catalogue import Notebook
-    from batchlab.runner.plan import Run
+    from batchlab.runner.plan import NotebookRun
 
 # A mark of click's: the lines below it stay as they are.
 _FIRST_STEPS = """\b
@@ -48,7 +48,7 @@ def batchlab() -> None:
     """Execute the notebooks on what the batch size does to training, in batch."""
 
 
-batchlab.add_command(fingerprint)
+batchlab.add_command(fingerprint_command)
 batchlab.add_command(devices)
 
 
@@ -142,10 +142,10 @@ def run(
 
     with in_a_sentence():
         check_extra(*NOTEBOOKS)
-        found, file = parameters.chosen(names, notebooks, params)
+        found, file = parameters.chosen_notebooks(names, notebooks, params)
         output = output or parameters.default_output(file)
         given = parameters.given(found, texts, file)
-        runs = _plan(found, given, output, device=device, force=force)
+        runs = _planned(found, given, output, device=device, force=force)
         plan.prepare(output)
     finished = jobs.execute_all(
         runs, output, say=_say, at_a_time=at_a_time, timeout=timeout, device=device
@@ -188,7 +188,7 @@ def list_notebooks(
     from batchlab.runner.listing import described, in_words
 
     with in_a_sentence():
-        found, _ = parameters.chosen(names, notebooks, None)
+        found, _ = parameters.chosen_notebooks(names, notebooks, None)
         if as_json:
             click.echo(json.dumps(described(found, output), indent=2, ensure_ascii=False))
         else:
@@ -216,7 +216,7 @@ def index(
 
     with in_a_sentence():
         check_extra(*NOTEBOOKS)
-        found, file = parameters.chosen(names, notebooks, params)
+        found, file = parameters.chosen_notebooks(names, notebooks, params)
         failed = _write_index(output or parameters.default_output(file), found, file)
     for name in failed:
         click.echo(f"FAILED  {name}: it did not run to its end", err=True)
@@ -227,14 +227,14 @@ def _say(line: str) -> None:
     click.echo(line)
 
 
-def _plan(
+def _planned(
     found: Sequence["Notebook"],
     given: Sequence[Mapping[str, object]],
     output: Path,
     *,
     device: str | None,
     force: bool,
-) -> list["Run"]:
+) -> list["NotebookRun"]:
     from batchlab.runner.manifest import ManifestError
     from batchlab.runner.plan import plan
 

@@ -11,7 +11,7 @@ from batchlab.engine.optimizers import default_optimizer
 from batchlab.engine.weights import Build, initial_variables
 from batchlab.foundation.backend import floatx, keras
 from batchlab.foundation.checks import positive_number, shown, whole_number
-from batchlab.problems.blank import checked_shape
+from batchlab.problems.blank import checked_feature_shape
 from batchlab.problems.problem import Problem, check_problem
 
 LABEL_BYTES = 8  # an int64, as Keras takes them
@@ -92,7 +92,7 @@ def memory_needed(
     >>> table.loc[32, ["weights", "activations"]].tolist()
     [2424, 13568]
     """
-    sizes = batch_sizes(batch_size)
+    sizes = listed_batch_sizes(batch_size)
     needs = _needs(build, problem, optimizer)
     return pd.DataFrame(
         [
@@ -153,7 +153,7 @@ def largest_batch(
     return (int(memory) - needs.fixed()) // needs.each()
 
 
-def batch_sizes(batch_size: object) -> list[int]:
+def listed_batch_sizes(batch_size: object) -> list[int]:
     """Return one or several batch sizes as a list.
 
     Raises
@@ -240,7 +240,7 @@ def input_bytes(feature_shape: Sequence[int], *, batch_size: int, dtype: str = "
     >>> input_bytes((512, 512, 3), batch_size=64, dtype="uint8")
     50331648
     """
-    shape = checked_shape(feature_shape)
+    shape = checked_feature_shape(feature_shape)
     batch_size = whole_number("batch_size", batch_size, minimum=1)
     try:
         size = np.dtype(dtype).itemsize

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from batchlab.costs.memory import batch_sizes
-from batchlab.costs.own_process import answer, in_own_process, task_of, told
+from batchlab.costs.memory import listed_batch_sizes
+from batchlab.costs.own_process import answer, in_own_process, task_for_process, told
 from batchlab.engine.losses import checked_loss
 from batchlab.engine.optimizers import settings_of, stateless_optimizer
 from batchlab.engine.step import Replicate
@@ -92,12 +92,12 @@ def compiled_memory(
     >>> bool(table.loc[32, "arguments"] > 2 * 2424)  # weights and their momentum
     True
     """
-    sizes = batch_sizes(batch_size)
-    task = task_of(build, problem, optimizer, device)
+    sizes = listed_batch_sizes(batch_size)
+    task = task_for_process(build, problem, optimizer, device)
     task["batch_size"] = sizes
     with tempfile.TemporaryDirectory(prefix="batchlab-") as folder:
         in_own_process(__name__, task, variables=_variables(Path(folder)))
-        rows = [_plan(Path(folder), size) for size in sizes]
+        rows = [_plan_bytes(Path(folder), size) for size in sizes]
     return pd.DataFrame(rows, index=pd.Index(sizes, name="batch_size"))
 
 
@@ -106,7 +106,7 @@ def _variables(folder: Path) -> dict[str, str]:
     own = (
         f"--xla_dump_to={folder}",
         "--xla_dump_hlo_as_text",
-        f"--xla_dump_hlo_module_re={_named('[0-9]+')}",
+        f"--xla_dump_hlo_module_re={_name_of_update('[0-9]+')}",
     )
     cached = os.environ.get("TF_XLA_FLAGS", "")
     return {
@@ -116,14 +116,14 @@ def _variables(folder: Path) -> dict[str, str]:
     }
 
 
-def _named(size: object) -> str:
+def _name_of_update(size: object) -> str:
     """Return what XLA's name of an update holds."""
     return f"_one_update_of_{size}_"
 
 
-def _plan(folder: Path, size: int) -> dict[str, int]:
+def _plan_bytes(folder: Path, size: int) -> dict[str, int]:
     """Return the bytes of each part in the one plan that XLA wrote for a batch size."""
-    plans = [path for path in folder.glob(f"*{_ENDING}") if _named(size) in path.name]
+    plans = [path for path in folder.glob(f"*{_ENDING}") if _name_of_update(size) in path.name]
     if len(plans) != 1:
         raise RuntimeError(
             "expected XLA to write one plan of buffers for an update, received "

@@ -10,8 +10,8 @@ from pathlib import Path
 import pandas as pd
 import psutil
 
-from batchlab.costs.memory import batch_sizes
-from batchlab.costs.own_process import answer, in_own_process, task_of, told
+from batchlab.costs.memory import listed_batch_sizes
+from batchlab.costs.own_process import answer, in_own_process, task_for_process, told
 from batchlab.foundation.backend import device_name, keras, tf, with_keras_settings
 from batchlab.foundation.checks import whole_number
 from batchlab.problems.problem import Problem
@@ -80,8 +80,8 @@ def measured_peak(
     >>> bool((table["growth"] < table["process"]).all())
     True
     """
-    sizes = batch_sizes(batch_size)
-    task = task_of(build, problem, optimizer, device)
+    sizes = listed_batch_sizes(batch_size)
+    task = task_for_process(build, problem, optimizer, device)
     task["updates"] = whole_number("updates", updates, minimum=1)
     rows = []
     for size in sizes:
@@ -100,15 +100,17 @@ def _measure(task: dict) -> dict[str, int]:
     build, problem = told(task)
     build = functools.partial(build, problem)
     with with_keras_settings(task["keras"]), tf.device(device):
-        _train(build, task, batch_size=1, updates=1)
+        _train_on_batches(build, task, batch_size=1, updates=1)
         keras.backend.clear_session()
         gc.collect()
         process = meter(restart=True)
-        _train(build, task, batch_size=task["batch_size"], updates=task["updates"])
+        _train_on_batches(build, task, batch_size=task["batch_size"], updates=task["updates"])
         return {"process": process, "peak": meter(restart=False)}
 
 
-def _train(build: Callable[[], keras.Model], task: dict, *, batch_size: int, updates: int) -> None:
+def _train_on_batches(
+    build: Callable[[], keras.Model], task: dict, *, batch_size: int, updates: int
+) -> None:
     model = build()
     outputs, classes = model.output_shape[-1], task["n_classes"]
     loss = "binary_crossentropy" if outputs == 1 else "sparse_categorical_crossentropy"

@@ -20,7 +20,9 @@ from batchlab.problems.problem import Problem, check_problem
 _FIRST_VICTIM = Path("/proc/self/oom_score_adj")
 
 
-def task_of(build: object, problem: Problem, optimizer: object, device: str | None) -> dict:
+def task_for_process(
+    build: object, problem: Problem, optimizer: object, device: str | None
+) -> dict:
     """Return what another process must know of a model, as JSON can hold it.
 
     Parameters
@@ -68,7 +70,7 @@ def in_own_process(
     module : str
         It ends in a call of `answer`.
     task : mapping
-        From `task_of`, with a batch size.
+        From `task_for_process`, with a batch size.
     variables : mapping of str to str
         Of the process's environment, beside those of this one.
 

@@ -52,7 +52,7 @@ def named_optimizer(
     >>> bl.named_optimizer("SGD", 0.01, momentum=0.9).get_config()["momentum"]
     0.9
     """
-    known = _named()
+    known = _optimizers_by_name()
     found = known.get(name.lower()) if isinstance(name, str) else None
     if found is None:
         expected = ", ".join(option.__name__ for option in known.values())
@@ -77,7 +77,7 @@ def named_optimizer(
 
 
 @functools.cache
-def _named() -> dict[str, type]:
+def _optimizers_by_name() -> dict[str, type]:
     """Return Keras's optimizers with a learning rate of their own by their names in lower case."""
     classes = [found for found in vars(keras.optimizers).values() if isinstance(found, type)]
     optimizers = [found for found in classes if issubclass(found, keras.optimizers.Optimizer)]

@@ -15,7 +15,7 @@ from batchlab.explorer.controls import Controls
 from batchlab.explorer.latest import Latest
 from batchlab.explorer.parts import Parts
 from batchlab.explorer.setting import Setting
-from batchlab.explorer.words import progress_words, sentence, table, title
+from batchlab.explorer.words import numbers_table, progress_words, sentence, title
 
 MOST_PICTURES = 50
 SETTLE = 0.05  # seconds; a slider that is dragged sends its values faster
@@ -87,7 +87,7 @@ class App(widgets.VBox):
     @property
     def table(self) -> pd.DataFrame:
         """The numbers that repeat: metrics after the last epoch, with 95 % intervals."""
-        return table(self.answer)
+        return numbers_table(self.answer)
 
     def ask(self, setting: Setting) -> None:
         """Show a setting, and its answer as soon as there is one.

@@ -109,10 +109,10 @@ def _bayes_boundary(answer: Answer) -> dict:
 def _bayes_edges(problem: Problem) -> tuple[list, list]:
     across, up, points = plane_grid(problem, 200)
     best = problem.distribution.predict(points).reshape(len(up), len(across))
-    return _edges(best, across, up)
+    return _borders(best, across, up)
 
 
-def _edges(classes: np.ndarray, across: np.ndarray, up: np.ndarray) -> tuple[list, list]:
+def _borders(classes: np.ndarray, across: np.ndarray, up: np.ndarray) -> tuple[list, list]:
     """Return the borders between classes on a grid as a line broken by None."""
     x: list = []
     y: list = []

@@ -85,7 +85,7 @@ class Parts:
             self.sentence,
             _box(
                 "explorer-columns",
-                _panel(
+                _panel_box(
                     "explorer-curves",
                     widgets.HTML(html.heading_html("Learning curves")),
                     _box("explorer-row", self.kind, self.pin, self.unpin),
@@ -93,7 +93,7 @@ class Parts:
                     self.curves_legend,
                     self.caption,
                 ),
-                _panel(
+                _panel_box(
                     "explorer-boundary",
                     widgets.HTML(html.heading_html("What the replicates believe")),
                     _box("explorer-row", self.play, self.epoch),
@@ -111,5 +111,5 @@ def _box(name: str, *children: widgets.Widget) -> widgets.Box:
     return widgets.Box(children).add_class(name)
 
 
-def _panel(name: str, *children: widgets.Widget) -> widgets.VBox:
+def _panel_box(name: str, *children: widgets.Widget) -> widgets.VBox:
     return widgets.VBox(children).add_class("explorer-panel").add_class(name)

@@ -166,7 +166,7 @@ class Setting:
         for name, times in Counter(name for name, _ in pairs).items():
             if times > 1:
                 raise ValueError(f"link: expected each name once, received {shown(name)} twice.")
-        return _of({name: _read(name, text) for name, text in pairs}, start, "link")
+        return _setting_of({name: _setting_from(name, text) for name, text in pairs}, start, "link")
 
     def to_json(self) -> str:
         """Return it as the text of a file."""
@@ -192,7 +192,7 @@ class Setting:
             values = text
         if not isinstance(values, dict):
             raise ValueError(f"file: expected a saved setting, received {shown(values)}.")
-        return _of(values, None, "file")
+        return _setting_of(values, None, "file")
 
     @classmethod
     def from_parameters(
@@ -249,7 +249,7 @@ def _between(name: str, value: object, bounds: tuple[float, float]) -> float:
     return value
 
 
-def _of(values: dict[str, object], start: Setting | None, place: str) -> Setting:
+def _setting_of(values: dict[str, object], start: Setting | None, place: str) -> Setting:
     known = [field.name for field in fields(Setting)]
     for name in values:
         if name not in known:
@@ -263,7 +263,7 @@ def _of(values: dict[str, object], start: Setting | None, place: str) -> Setting
         raise ValueError(f"{place}: {error}") from None
 
 
-def _read(name: str, text: str) -> object:
+def _setting_from(name: str, text: str) -> object:
     """Return what a link says of a name as a number where it is one."""
     for kind in (int, float):
         # Digits alone: Python would read underscores and other alphabets' digits as well.

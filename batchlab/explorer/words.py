@@ -46,7 +46,7 @@ def sentence(answer: Answer) -> str:
             f"{name} at learning rate {setting.learning_rate:.3g} diverged. {who} in epoch "
             f"{first}: a smaller learning rate or a larger batch may hold."
         )
-    parts = [f"{name}: {_accuracy(answer, after, setting.replicates - lost)}"]
+    parts = [f"{name}: {_accuracy_words(answer, after, setting.replicates - lost)}"]
     if lost:
         left = "is" if lost == 1 else "are"
         parts.append(f"{lost} of {setting.replicates} replicates diverged and {left} left out.")
@@ -54,7 +54,7 @@ def sentence(answer: Answer) -> str:
     return " ".join(part for part in parts if part)
 
 
-def _accuracy(answer: Answer, after: str, sound: int) -> str:
+def _accuracy_words(answer: Answer, after: str, sound: int) -> str:
     found = answer.final("val_accuracy")
     ceiling = answer.problem.bayes_accuracy.test
     gap = found.mean - ceiling
@@ -145,7 +145,7 @@ def progress_words(answer: Answer) -> str:
     return f"training: {setting.replicates} of {asked.replicates} replicates so far"
 
 
-def table(answer: Answer) -> pd.DataFrame:
+def numbers_table(answer: Answer) -> pd.DataFrame:
     """Return the numbers of an answer that repeat: final metrics with their intervals.
 
     Parameters

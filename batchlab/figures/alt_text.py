@@ -40,14 +40,14 @@ def describe_figure(figure: Figure) -> str:
     'batch size 32: accuracy against epochs; test set from 0.5 over 0.8 to 0.75.'
     """
     panels = [ax for ax in figure.axes if ax.get_visible() and ax.get_label() != "<colorbar>"]
-    heading = _one_line(figure.get_suptitle())
+    heading = _plain_line(figure.get_suptitle())
     told = [heading] if heading else []
     if len(panels) > 1:
         told.append(f"{len(panels)} panels")
-    told += [_panel(ax) for ax in panels[:MOST_PANELS]]
-    others = [_one_line(ax.get_title()) for ax in panels[MOST_PANELS:]]
+    told += [_panel_told(ax) for ax in panels[:MOST_PANELS]]
+    others = [_plain_line(ax.get_title()) for ax in panels[MOST_PANELS:]]
     if any(others):
-        told.append(f"likewise {_listed(list(filter(None, others)))}")
+        told.append(f"likewise {_listed_names(list(filter(None, others)))}")
     return " ".join(f"{sentence.rstrip('.')}." for sentence in told if sentence)
 
 
@@ -66,19 +66,19 @@ def _metadata(figure: Figure, include: object = None, exclude: object = None) ->
     return {}, {"image/png": {"alt": describe_figure(figure)}}
 
 
-def _panel(ax: Axes) -> str:
-    title = _one_line(ax.get_title() or ax.get_title(loc="left"))
-    across, up = _one_line(ax.get_xlabel()), _one_line(ax.get_ylabel())
+def _panel_told(ax: Axes) -> str:
+    title = _plain_line(ax.get_title() or ax.get_title(loc="left"))
+    across, up = _plain_line(ax.get_xlabel()), _plain_line(ax.get_ylabel())
     axes = f"{up} against {across}" if up and across else up or across
-    named = list(_named(ax)) or _in_the_legend(ax)
-    shown = "; ".join(filter(None, [axes, _rows(ax), _images(ax), _listed(named)]))
+    named = list(_legend_entries(ax)) or _in_the_legend(ax)
+    shown = "; ".join(filter(None, [axes, _rows(ax), _images_told(ax), _listed_names(named)]))
     return ": ".join(filter(None, [title, shown]))
 
 
-def _named(ax: Axes) -> Iterator[str]:
+def _legend_entries(ax: Axes) -> Iterator[str]:
     """Yield what a legend would name, each with what it does."""
     for drawn, name in zip(*ax.get_legend_handles_labels(), strict=True):
-        name = _one_line(name)
+        name = _plain_line(name)
         if isinstance(drawn, Line2D):
             yield f"{name} {_course(drawn)}".strip()
         elif isinstance(drawn, ErrorbarContainer):
@@ -94,14 +94,18 @@ def _named(ax: Axes) -> Iterator[str]:
 
 def _in_the_legend(ax: Axes) -> list[str]:
     legend = ax.get_legend()
-    return [_one_line(text.get_text()) for text in legend.get_texts()] if legend else []
+    return [_plain_line(text.get_text()) for text in legend.get_texts()] if legend else []
 
 
 def _rows(ax: Axes) -> str:
     """Return the names along the vertical axis, if it has names in place of numbers."""
-    ticks = [_one_line(label.get_text()) for label in ax.get_yticklabels()]
+    ticks = [_plain_line(label.get_text()) for label in ax.get_yticklabels()]
     names = [tick for tick in ticks if re.search(r"[^\W\d_]{2}", tick)]
-    return f"rows: {_listed(names)}" if names and not any("mathdefault" in n for n in names) else ""
+    return (
+        f"rows: {_listed_names(names)}"
+        if names and not any("mathdefault" in n for n in names)
+        else ""
+    )
 
 
 def _course(line: Line2D) -> str:
@@ -123,15 +127,15 @@ def _range(values: np.ndarray) -> str:
     return f"from {values.min():.3g} to {values.max():.3g}" if values.size else ""
 
 
-def _images(ax: Axes) -> str:
+def _images_told(ax: Axes) -> str:
     counted = [np.shape(image.get_array())[:2] for image in ax.images]
     return ", ".join(f"a map of {rows} by {columns} cells" for rows, columns in counted)
 
 
-def _listed(names: list[str]) -> str:
+def _listed_names(names: list[str]) -> str:
     more = [f"{len(names) - MOST_NAMES} more"] if len(names) > MOST_NAMES else []
     return ", ".join([*names[:MOST_NAMES], *more])
 
 
-def _one_line(text: str) -> str:
+def _plain_line(text: str) -> str:
     return " ".join(text.replace(r"\$", "$").split())  # how Matplotlib writes a mere dollar

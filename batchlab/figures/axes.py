@@ -65,7 +65,7 @@ def panel_axes(
     return np.ravel(axes)[:count]
 
 
-def named(dimension: str, value: object) -> str:
+def place_in_words(dimension: str, value: object) -> str:
     """Return a cell's place along a dimension in words: "batch size 32"."""
     spoken = f"{value:.4g}" if isinstance(value, float) else str(value)
     return literal(f"{dimension.replace('_', ' ')} {spoken}")
@@ -133,7 +133,7 @@ def lines_of(study: xr.Dataset, x: str) -> Iterator[tuple[str | None, xr.Dataset
         return iter([(None, study)])
     (other,) = others
     return (
-        (named(other, study[other].to_numpy()[place].item()), study.isel({other: place}))
+        (place_in_words(other, study[other].to_numpy()[place].item()), study.isel({other: place}))
         for place in range(study.sizes[other])
     )
 

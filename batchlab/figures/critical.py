@@ -91,7 +91,7 @@ def plot_critical(
         whole = counts == times.sizes["replicate"]
         _draw_perfect(ax, sizes, found["mean"].to_numpy(), whole, flat=budget == "sample")
         draw_fit(ax, fit, sizes, per_update[budget])
-        draw_points(ax, sizes, found, counts, times.sizes["replicate"])
+        draw_arrivals(ax, sizes, found, counts, times.sizes["replicate"])
         scale(ax, sizes, "batch_size")
         if counts.any():
             heights = (
@@ -162,7 +162,7 @@ def draw_fit(ax: Axes, fit: pd.DataFrame, sizes: np.ndarray, cost: np.ndarray) -
         ax.plot([], [], color=COLORS[2], linestyle="-.", label=f"b_noise {fitted:.3g}: not drawn")
 
 
-def draw_points(
+def draw_arrivals(
     ax: Axes, sizes: np.ndarray, found: xr.Dataset, counts: np.ndarray, replicates: int
 ) -> None:
     """Draw means with intervals: filled where all replicates arrived, hollow where some did."""

@@ -59,7 +59,7 @@ def metric_label(kind: str, *histories: xr.Dataset) -> str:
     """Return what the score or the loss of these histories is called, with its unit."""
     if kind == "accuracy":
         return ACCURACY_LABEL
-    scaled = any(_names(history, "target_scales") for history in histories)
+    scaled = any(_names_of_setting(history, "target_scales") for history in histories)
     if kind == "mean_absolute_error":
         return "mean absolute error" + " (standard deviations of the target)" * scaled
     losses = {_loss_label(name) for history in histories for name in _losses(history)}
@@ -71,12 +71,14 @@ def metric_label(kind: str, *histories: xr.Dataset) -> str:
 
 def _losses(history: xr.Dataset) -> list[str]:
     """Return the names of the losses; that of its task where a history does not say."""
-    regression = "regression" in _names(history, "task") or "val_mean_absolute_error" in history
+    regression = (
+        "regression" in _names_of_setting(history, "task") or "val_mean_absolute_error" in history
+    )
     usual = "MeanSquaredError" if regression else CROSS_ENTROPIES[0]
-    return _names(history, "loss_function") or [usual]
+    return _names_of_setting(history, "loss_function") or [usual]
 
 
-def _names(history: xr.Dataset, name: str) -> list[str]:
+def _names_of_setting(history: xr.Dataset, name: str) -> list[str]:
     """Return the values of a setting as strings, none where there is no such setting."""
     values = np.ravel(setting(history, name)) if has_setting(history, name) else []
     return [str(value) for value in values]

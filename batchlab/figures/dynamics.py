@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from batchlab.analysis.intervals import over_replicates
-from batchlab.figures.axes import is_wide, named, panel_axes, scale, spell_out
+from batchlab.figures.axes import is_wide, panel_axes, place_in_words, scale, spell_out
 from batchlab.figures.curves import BUDGETS, band_caption, draw_points, metric_label, part_label
 from batchlab.figures.style import COLORS, LINE_STYLES, axes_or_new, cycled, literal
 from batchlab.foundation.checks import choice
@@ -94,7 +94,7 @@ def plot_dynamics(
     if others:
         lines = [
             (
-                named(others[0], values[others[0]].values[cell].item()),
+                place_in_words(others[0], values[others[0]].values[cell].item()),
                 values.isel({others[0]: cell}),
             )
             for cell in range(values.sizes[others[0]])
@@ -104,7 +104,7 @@ def plot_dynamics(
         missing = int(line.isnull().any(along).sum())
         if missing:
             name += f" ({missing} of {line.sizes['replicate']} not everywhere finite)"
-        drawn.append(_draw(ax, line, x, name, place, banded=along in RECORDS))
+        drawn.append(_draw_line(ax, line, x, name, place, banded=along in RECORDS))
     if along in RECORDS:
         ax.set_xlabel(BUDGETS.get(x, literal(x)))
     else:
@@ -226,14 +226,14 @@ def plot_loss_between(
     if np.isfinite(barrier["low"]):
         height += f" ({float(barrier['low']):.3g} to {float(barrier['high']):.3g})"
     label = literal(label) if label else part_label(part, line)
-    _draw(ax, losses, "position", f"{label}, {height}", place, banded=True)
+    _draw_line(ax, losses, "position", f"{label}, {height}", place, banded=True)
     along = "place on the line from the first (0) to the second weights (1)"
     ax.set(xlabel=along, ylabel=metric_label("loss", line))
     ax.legend(**_titled(losses))
     return ax
 
 
-def _draw(ax, values, x, label, place, *, banded) -> np.ndarray:
+def _draw_line(ax, values, x, label, place, *, banded) -> np.ndarray:
     """Draw one line and return its means."""
     along = values[x].to_numpy()
     if not banded:

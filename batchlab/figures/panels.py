@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from batchlab.analysis.evaluate import diverged
-from batchlab.figures.axes import check_grid, is_wide, named, panel_axes
+from batchlab.figures.axes import check_grid, is_wide, panel_axes, place_in_words
 from batchlab.figures.curves import (
     BUDGETS,
     PARTS,
@@ -114,7 +114,7 @@ def plot_panels(
 
 
 def _title(ax: Axes, cell: xr.Dataset, dimension: str, seconds: bool) -> None:
-    title = named(dimension, cell[dimension].item())
+    title = place_in_words(dimension, cell[dimension].item())
     if seconds:
         training, compiling = (
             setting(cell, f"{name}_seconds").item() for name in ("training", "compile")

@@ -60,7 +60,7 @@ def plot_problem(problem: Problem, *, ax: Axes | None = None) -> Axes:
     ax = axes_or_new(ax)
     if flat:
         xlabel, ylabel = "feature 0", _target_label(problem)
-        places = {part: np.column_stack([x, _targets(y)]) for part, (x, y) in parts.items()}
+        places = {part: np.column_stack([x, _first_target(y)]) for part, (x, y) in parts.items()}
     else:
         (xlabel, ylabel), places = _in_the_plane(parts)
     if regression:
@@ -108,7 +108,7 @@ def _draw_classes(ax: Axes, problem: Problem, parts: dict, places: dict[str, np.
 
 
 def _draw_targets(ax: Axes, problem: Problem, parts: dict, places: dict[str, np.ndarray]) -> None:
-    values = {part: _targets(y) for part, (_, y) in parts.items()}
+    values = {part: _first_target(y) for part, (_, y) in parts.items()}
     every = np.concatenate(list(values.values()))
     by_color = problem.feature_shape != (1,)
     for place, (part, target) in enumerate(values.items()):
@@ -122,7 +122,7 @@ def _draw_targets(ax: Axes, problem: Problem, parts: dict, places: dict[str, np.
         ax.figure.colorbar(drawn, ax=ax, pad=0.02).set_label(_target_label(problem))
 
 
-def _targets(y: np.ndarray) -> np.ndarray:
+def _first_target(y: np.ndarray) -> np.ndarray:
     return y.reshape(len(y), -1)[:, 0]
 
 

@@ -87,15 +87,15 @@ def plot_rates(
     )
     mean = final_values(ordered, metric).mean("replicate")
     lost = diverged(ordered).sum("replicate")
-    across = _edges(mean["batch_size"].to_numpy(), 2.0)
-    up = _edges(mean["learning_rate"].to_numpy(), 10**0.5)
+    across = _cell_edges(mean["batch_size"].to_numpy(), 2.0)
+    up = _cell_edges(mean["learning_rate"].to_numpy(), 10**0.5)
     part, kind = split(metric)
     picture = ax.pcolormesh(
         across,
         up,
         mean.to_numpy(),
         cmap="viridis" if kind == "accuracy" else "viridis_r",
-        norm=_norm(mean.to_numpy(), kind),
+        norm=_color_range(mean.to_numpy(), kind),
         edgecolors="white",
         linewidth=0.5,
     )
@@ -131,7 +131,7 @@ def plot_rates(
     return ax
 
 
-def _norm(mean: np.ndarray, kind: str) -> Normalize:
+def _color_range(mean: np.ndarray, kind: str) -> Normalize:
     """Return the range of colours; losses and errors beyond ten times the lowest are alike."""
     if kind == "accuracy" or np.isnan(mean).all():
         return Normalize()
@@ -139,7 +139,7 @@ def _norm(mean: np.ndarray, kind: str) -> Normalize:
     return LogNorm(low, min(high, 10 * low)) if 0 < low < high else Normalize()
 
 
-def _edges(centers: np.ndarray, alone: float) -> np.ndarray:
+def _cell_edges(centers: np.ndarray, alone: float) -> np.ndarray:
     """Return where cells meet on a logarithmic axis; one alone reaches a factor to both sides."""
     places = np.log(centers)
     steps = np.diff(places) / 2 if len(places) > 1 else np.array([np.log(alone) / 2])

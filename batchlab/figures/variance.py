@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 
 from batchlab.analysis.intervals import Interval
 from batchlab.analysis.variance import ORIGINS
-from batchlab.figures.axes import named, scale
+from batchlab.figures.axes import place_in_words, scale
 from batchlab.figures.curves import ACCURACY_LABEL, PART_LABELS, draw_ceiling, draw_intervals
 from batchlab.figures.style import axes_or_new, literal
 from batchlab.foundation.checks import shown
@@ -54,7 +54,7 @@ def plot_variance_split(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     ax = axes_or_new(ax)
     for place, origin in enumerate(ORIGINS):
         rows = table.xs(origin, level="origin").sort_index()
-        _draw(
+        _draw_bars(
             ax, rows, "std", "std_low", "std_high", ORIGIN_LABELS[origin], place, apart=len(ORIGINS)
         )
     scale(ax, rows.index.to_numpy(), "batch_size")
@@ -102,13 +102,13 @@ def plot_ensembles(table: pd.DataFrame, problem: Problem, *, ax: Axes | None = N
     if others:
         lines = [
             (
-                literal(value) if isinstance(value, str) else named(others[0], value),
+                literal(value) if isinstance(value, str) else place_in_words(others[0], value),
                 table.xs(value, level=others[0]),
             )
             for value in table.index.unique(others[0])
         ]
     for place, (label, rows) in enumerate(lines):
-        _draw(ax, rows, "accuracy", "low", "high", label, place, apart=len(lines))
+        _draw_bars(ax, rows, "accuracy", "low", "high", label, place, apart=len(lines))
     if problem.bayes_accuracy is not None:
         draw_ceiling(ax, problem.bayes_accuracy.test, "test")
     scale(ax, np.array(sorted(table.index.unique("members"))), "members")
@@ -128,7 +128,7 @@ def _check_levels(table: pd.DataFrame, *expected: str) -> None:
         )
 
 
-def _draw(
+def _draw_bars(
     ax: Axes,
     rows: pd.DataFrame,
     mean: str,

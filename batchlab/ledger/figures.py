@@ -149,7 +149,7 @@ def plot_findings(
         # What is claimed exactly has no width to be filled.
         ax.plot([start, start], [place - 0.45, place + 0.45], color=COLORS[2], linewidth=1.2)
     ax.set(xlim=(low, high), ylim=(len(rows) - 0.4, -0.6))
-    names = [literal(_named(*row, several=several)) for row in rows]
+    names = [literal(_name_of_finding(*row, several=several)) for row in rows]
     ax.set_yticks(range(len(rows)), names)
     shown_verdicts = [
         verdict for verdict in VERDICTS if verdict in {finding.verdict for _, finding in rows}
@@ -173,7 +173,7 @@ def _ink(verdict: str) -> str:
     return "dimgray" if verdict == UNDECIDED else _LOOKS[verdict][0]
 
 
-def _named(judged: Judged, finding: Finding, *, several: bool) -> str:
+def _name_of_finding(judged: Judged, finding: Finding, *, several: bool) -> str:
     parts = judged.claim.parts
     number = f"({finding.part + 1}) " if len(parts) > 1 else ""
     what = ", ".join(finding.condition) or parts[finding.part].measured

@@ -182,10 +182,13 @@ def _effects(part: Part, result: xr.Dataset) -> Iterable[tuple[tuple[str, ...], 
         return
     stacked = values.stack(condition=dims)
     for place, labels in enumerate(stacked.indexes["condition"]):
-        yield tuple(map(_label, dims, labels)), effect_of(stacked.isel(condition=place).to_numpy())
+        yield (
+            tuple(map(_place_words, dims, labels)),
+            effect_of(stacked.isel(condition=place).to_numpy()),
+        )
 
 
-def _label(dimension: str, value: object) -> str:
+def _place_words(dimension: str, value: object) -> str:
     if isinstance(value, str):
         return value
     number = f"{value:,}" if isinstance(value, int) else f"{value:g}"

@@ -117,7 +117,7 @@ def findings_table(judged: Sequence[Judged]) -> pd.DataFrame:
         for finding in each.findings:
             index.append((each.claim.id, finding.part + 1, ", ".join(finding.condition)))
             *numbers, values = finding.effect
-            rows.append([*map(_number, numbers), values, finding.verdict])
+            rows.append([*map(_rounded_to_3, numbers), values, finding.verdict])
     columns = ["mean", "low", "high", "from", "to", "replicates", "verdict"]
     names = ["claim", "part", "condition"]
     index = pd.MultiIndex.from_tuples(index, names=names) if index else None
@@ -174,14 +174,16 @@ def _effect(judged: Judged, place: int) -> str:
 
 def _shown(effect: Effect, rule: object) -> str:
     if effect.values == 0 or effect.low == effect.high:
-        return _number(effect.mean)
-    text = f"{_number(effect.mean)} [{_number(effect.low)}, {_number(effect.high)}]"
+        return _rounded_to_3(effect.mean)
+    text = (
+        f"{_rounded_to_3(effect.mean)} [{_rounded_to_3(effect.low)}, {_rounded_to_3(effect.high)}]"
+    )
     if isinstance(rule, Published):
-        text += f", central 95 % {_number(effect.from_)} to {_number(effect.to)}"
+        text += f", central 95 % {_rounded_to_3(effect.from_)} to {_rounded_to_3(effect.to)}"
     return text
 
 
-def _number(value: float) -> str:
+def _rounded_to_3(value: float) -> str:
     if 0 < abs(value) < LEAST_SHOWN:
         return f"below {LEAST_SHOWN:g}"
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
@@ -275,9 +277,10 @@ def ledger_summary(judged: Sequence[Judged]) -> str:
     """
     counted = verdict_counts(judged).loc["all"]
     lines = [
-        f"Of {_of(len(judged), 'claim', 'claims')} {_of(counted[REPRODUCED], 'is', 'are')} "
-        f"reproduced, {_of(counted[CONDITIONAL], 'holds', 'hold')} only under conditions or in "
-        f"part, {_of(counted[CONTRADICTED], 'is', 'are')} contradicted, and "
+        f"Of {_so_many(len(judged), 'claim', 'claims')} "
+        f"{_so_many(counted[REPRODUCED], 'is', 'are')} reproduced, "
+        f"{_so_many(counted[CONDITIONAL], 'holds', 'hold')} only under conditions or in part, "
+        f"{_so_many(counted[CONTRADICTED], 'is', 'are')} contradicted, and "
         f"{counted[UNDECIDED]} cannot be decided here.",
         "",
         *(f"{place}. {text}" for place, text in enumerate(surprises_in_words(judged), start=1)),
@@ -285,7 +288,7 @@ def ledger_summary(judged: Sequence[Judged]) -> str:
     return "\n".join(lines)
 
 
-def _of(count: int, one: str, more: str) -> str:
+def _so_many(count: int, one: str, more: str) -> str:
     return f"{count} {one if count == 1 else more}"
 
 

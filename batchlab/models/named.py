@@ -80,7 +80,7 @@ def _found(path: str) -> Callable[[Problem], keras.Model]:
             f"build: expected a function of {where}, received {shown(function)}, which is not "
             f"there{did_you_mean(function, _functions(module))}."
         ) from None
-    return _checked(found, path)
+    return _checked_build(found, path)
 
 
 def name_of(build: object) -> str:
@@ -141,7 +141,7 @@ def _failed(where: str, error: BaseException) -> str:
     return f"build: expected that {where} can be imported, but it raises {said}."
 
 
-def _checked(found: object, path: str) -> Callable[[Problem], keras.Model]:
+def _checked_build(found: object, path: str) -> Callable[[Problem], keras.Model]:
     a_class, a_model = isinstance(found, type), isinstance(found, keras.Model)
     if a_class or a_model or not callable(found):
         what = "a class" if a_class else "a model" if a_model else shown(found)

@@ -42,7 +42,7 @@ def blank_problem(
     >>> bl.blank_problem((512, 512, 3), n_classes=10).x_train.shape
     (10, 512, 512, 3)
     """
-    shape = checked_shape(feature_shape)
+    shape = checked_feature_shape(feature_shape)
     if (n_classes is None) == (n_targets is None):
         raise TypeError(
             "n_classes, n_targets: expected one of the two, received "
@@ -58,7 +58,7 @@ def blank_problem(
     return Problem(x, y, x, y, None if n_classes is None else len(y), "blank")
 
 
-def checked_shape(feature_shape: object) -> tuple[int, ...]:
+def checked_feature_shape(feature_shape: object) -> tuple[int, ...]:
     """Return the shape of a sample, if it is one.
 
     Raises

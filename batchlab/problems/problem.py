@@ -35,7 +35,7 @@ class BayesAccuracy(NamedTuple):
     test: float
 
 
-class Part(NamedTuple):
+class Split(NamedTuple):
     """One part of a problem's samples: its name, the samples, and their labels or targets."""
 
     name: str
@@ -126,11 +126,11 @@ class Problem:
         return self.x_train.shape[1:]
 
     @property
-    def held_out(self) -> Part:
+    def held_out(self) -> Split:
         """What `val_loss` and its like are measured on: the validation part, else the test part."""
         if self.x_validation is None:
-            return Part("test", self.x_test, self.y_test)
-        return Part("validation", self.x_validation, self.y_validation)
+            return Split("test", self.x_test, self.y_test)
+        return Split("validation", self.x_validation, self.y_validation)
 
     @property
     def bayes_accuracy(self) -> BayesAccuracy | None:

@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from batchlab.analysis.critical import critical_batch_size
 from batchlab.analysis.intervals import error_bars, over_replicates
 from batchlab.figures.axes import panel_axes, scale, spell_out
-from batchlab.figures.critical import draw_fit, draw_points
+from batchlab.figures.critical import draw_arrivals, draw_fit
 from batchlab.figures.style import COLORS, MARKERS, literal
 from batchlab.recommendation.weigh import weigh
 
@@ -110,7 +110,7 @@ def _draw_updates(ax: Axes, study: xr.Dataset) -> None:
     counts = updates.count("replicate").to_numpy()
     if (counts == study.sizes["replicate"]).sum() >= 3:
         draw_fit(ax, critical_batch_size(study), sizes, np.ones(len(sizes)))
-    draw_points(ax, sizes, over_replicates(updates), counts, study.sizes["replicate"])
+    draw_arrivals(ax, sizes, over_replicates(updates), counts, study.sizes["replicate"])
     ax.set_ylabel(COSTS["update"])
 
 

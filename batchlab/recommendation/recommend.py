@@ -250,13 +250,13 @@ def recommend(
         try:
             pilot = look(benches[0], rates, sizes[0], metric, most_updates=most, target=target)
         except OutOfTime:
-            return _told(xr.Dataset(attrs=about), watch, sizes)
+            return _recommended(xr.Dataset(attrs=about), watch, sizes)
         bar.update()
         about |= dataclasses.asdict(pilot) | {"finished": int(pilot.finished)}
         if math.isnan(about["target"]):
-            return _told(xr.Dataset(attrs=about), watch, sizes)
+            return _recommended(xr.Dataset(attrs=about), watch, sizes)
         if met_at_start(about):
-            return _told(xr.Dataset(attrs=about), watch, [])
+            return _recommended(xr.Dataset(attrs=about), watch, [])
         runs = partial(Runs, rates=rates, target=about["target"], metric=metric, most_updates=most)
         known = Exploration(
             runs(benches[0], resolution=TUNING_RESOLUTION),
@@ -269,7 +269,7 @@ def recommend(
         if fine:
             _refine(known, search, bar.update, cost)
         _repeat(known, search, count, seed + tuning + count)
-    return _told(_study(known, needed, cost, about, watch), watch, known.left_out)
+    return _recommended(_study_of_sizes(known, needed, cost, about, watch), watch, known.left_out)
 
 
 def _refine(known: Exploration, watch: Stopwatch, bar: Callable[[], None], cost: Cost) -> None:
@@ -298,7 +298,7 @@ def _repeat(known: Exploration, watch: Stopwatch, replicates: int, seed: int) ->
             return
 
 
-def _study(
+def _study_of_sizes(
     known: Exploration,
     needed: Callable[[int], float],
     cost: Cost,
@@ -312,7 +312,7 @@ def _study(
     return study.assign(memory=("batch_size", memory)).assign_attrs(about)
 
 
-def _told(study: xr.Dataset, watch: Stopwatch, left_out: list[int]) -> Recommendation:
+def _recommended(study: xr.Dataset, watch: Stopwatch, left_out: list[int]) -> Recommendation:
     about = study.attrs | {"left_out": sorted(left_out), "spent": watch.spent}
     # An empty list is no attribute of a netCDF file.
     study.attrs = {

@@ -105,7 +105,7 @@ def _headline(study: xr.Dataset, told: pd.DataFrame) -> str:
     row = told.loc[least]
     unit = UNITS[about["budget"]]
     good = told[told["found"] == "as good"]
-    spent = f"{_number(row['mean'])} {unit} ({_number(row['low'])} to {_number(row['high'])})"
+    spent = f"{_rounded(row['mean'])} {unit} ({_rounded(row['low'])} to {_rounded(row['high'])})"
     if about["budget"] == "second":
         spent += f" of {CLOCKS[about['clock']]} on this machine"
     if len(told) == 1:
@@ -113,21 +113,22 @@ def _headline(study: xr.Dataset, told: pd.DataFrame) -> str:
         first = f"{small}: only batch size {least} was brought to the target, {target}."
     elif not all_as_good(told) and good["ratio_high"].max() > UNSURE:
         first = (
-            f"The budget is too small to tell batch size {least} from {_listed(good.index)}: one "
-            f"may still take {good['ratio_high'].max():.2g} times the {unit} of another. Least was "
-            f"batch size {least}, with learning rate {row['learning_rate']:.3g}."
+            f"The budget is too small to tell batch size {least} from {_listed_sizes(good.index)}: "
+            f"one may still take {good['ratio_high'].max():.2g} times the {unit} of another. Least "
+            f"was batch size {least}, with learning rate {row['learning_rate']:.3g}."
         )
     elif not all_as_good(told):
         first = f"Use batch size {least}, with learning rate {row['learning_rate']:.3g}."
     elif told["ratio_high"].max() <= TELLABLE:
         first = (
-            f"No detectable difference between the batch sizes {_listed(told.index)}: none takes "
-            f"more than {told['ratio_high'].max():.2f} times the {unit} of the one with the least."
+            f"No detectable difference between the batch sizes {_listed_sizes(told.index)}: none "
+            f"takes more than {told['ratio_high'].max():.2f} times the {unit} of the one with the "
+            "least."
         )
     else:
         first = (
-            f"The budget is too small to tell the batch sizes {_listed(told.index)} apart: one may "
-            f"still take {told['ratio_high'].max():.2g} times the {unit} of another."
+            f"The budget is too small to tell the batch sizes {_listed_sizes(told.index)} apart: "
+            f"one may still take {told['ratio_high'].max():.2g} times the {unit} of another."
         )
     others = [
         _counted(study[name].sel(batch_size=least).mean().item(), UNITS[name])
@@ -147,7 +148,7 @@ def _comparison(told: pd.DataFrame) -> str:
     sentences = []
     if len(good):
         up_to = good["ratio_high"].max()
-        good_sizes = _listed(good.index)
+        good_sizes = _listed_sizes(good.index)
         sentences.append(f"As good within the interval: {good_sizes} (up to {up_to:.2g}×).")
     elif len(more):
         sentences.append("No other batch size is as good.")
@@ -227,33 +228,33 @@ def _doubts(study: xr.Dataset) -> list[str]:
     if "left_out" in about and "best" in about:
         late = np.ravel(about["left_out"])
         sizes = "batch size" if len(late) == 1 else "batch sizes"
-        lines.append(f"No time for the {sizes} {_listed(late)}.")
+        lines.append(f"No time for the {sizes} {_listed_sizes(late)}.")
     if "too_large" in about:
-        lines.append(f"Too large for memory: {_listed(np.ravel(about['too_large']))}.")
+        lines.append(f"Too large for memory: {_listed_sizes(np.ravel(about['too_large']))}.")
     if not about.get("finished", 1):
         lines.append("The first look was cut short: longer training may get further.")
     if "update" in study:
         count = study["update"].count("replicate")
         missed = study["batch_size"].to_numpy()[(count < study.sizes["replicate"]).to_numpy()]
         if len(missed):
-            lines.append(f"Not all replicates reach the target at {_listed(missed)}.")
+            lines.append(f"Not all replicates reach the target at {_listed_sizes(missed)}.")
         edge = study["batch_size"].to_numpy()[study["at_edge"].to_numpy().astype(bool)]
         if len(edge):
-            lines.append(f"A better rate may lie outside those tried at {_listed(edge)}.")
+            lines.append(f"A better rate may lie outside those tried at {_listed_sizes(edge)}.")
     return [" ".join(lines)]
 
 
-def _listed(sizes) -> str:
+def _listed_sizes(sizes) -> str:
     names = [str(int(size)) for size in sizes]
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
 def _counted(value: float, units: str) -> str:
-    number = _number(value)
+    number = _rounded(value)
     return f"{number} {units.removesuffix('s') if number == '1' else units}"
 
 
-def _number(value: float) -> str:
+def _rounded(value: float) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 

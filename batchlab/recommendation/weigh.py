@@ -117,7 +117,7 @@ def _with_timing(spent: xr.Dataset, study: xr.Dataset, budget: str | None) -> xr
 
     The half-widths of independent factors add up as squares, on a logarithmic scale.
     """
-    if not _timed(study, budget):
+    if not _is_timed(study, budget):
         return spent
     rounds = np.log(study["update_seconds"])
     count = rounds.sizes["round"]
@@ -129,7 +129,7 @@ def _with_timing(spent: xr.Dataset, study: xr.Dataset, budget: str | None) -> xr
     return spent.assign(low=mean * np.exp(-below), high=mean * np.exp(above))
 
 
-def _timed(study: xr.Dataset, budget: str | None) -> bool:
+def _is_timed(study: xr.Dataset, budget: str | None) -> bool:
     return (budget or study.attrs["budget"]) == "second" and study.sizes.get("round", 0) >= 2
 
 
@@ -150,7 +150,7 @@ def _timing_variance(
     study: xr.Dataset, budget: str | None, reached: np.ndarray, logs: np.ndarray
 ) -> np.ndarray:
     """Return the variance of the mean over rounds of the logarithm of seconds for an update."""
-    if not _timed(study, budget):
+    if not _is_timed(study, budget):
         return np.zeros(len(logs))
     rounds = np.log(study["update_seconds"].transpose("batch_size", "round").to_numpy()[reached])
     apart = rounds - rounds[logs.mean(axis=1).argmin()]

@@ -113,7 +113,7 @@ def _runs() -> Iterator[tuple[str, Build, Problem, Mapping[str, object]]]:
         steep = {"batch_size": 20, "optimizer": optimizers.SGD(0.1, momentum=0.9)}
         yield f"RMSprop, 32 at 0.01, {dtype}", plain, tutorial, rmsprop
         yield f"normalized, 50 at 0.01, {dtype}", normalized, tutorial, {"batch_size": 50}
-        yield f"convolutional, 20 at 0.1, {dtype}", images, _images(), steep
+        yield f"convolutional, 20 at 0.1, {dtype}", images, _image_problem(), steep
 
 
 def _normalized(problem: Problem, *, dtype: str) -> keras.Model:
@@ -129,7 +129,7 @@ def _normalized(problem: Problem, *, dtype: str) -> keras.Model:
     )
 
 
-def _images() -> Problem:
+def _image_problem() -> Problem:
     """Return 40 digits to train on and 40 to test, as images: replicates train one by one."""
     whole = digits()
     parts = (whole.x_train, whole.y_train), (whole.x_test, whole.y_test)

@@ -74,7 +74,7 @@ def fingerprint_report(own: xr.Dataset, published: xr.Dataset | None = None) -> 
         "published ones.",
         f"Here: {_computed_with(own)}\n{own.attrs['machine']}",
         f"Published: {_computed_with(published)}\n{published.attrs['machine']}",
-        _table(found),
+        _agreement_table(found),
         "\n".join(map(_difference, [each for each in found if each.epoch is not None])),
         _verdict(short, device=device, usual=usual),
         _digests_in_words(own),
@@ -88,7 +88,7 @@ def _computed_with(printed: xr.Dataset) -> str:
     return f"{printed.attrs['device']}, {printed.attrs['threads']} threads, {versions}"
 
 
-def _table(found: Sequence[Agreement]) -> str:
+def _agreement_table(found: Sequence[Agreement]) -> str:
     rows = {
         each.run: {"agrees": each.level, "largest difference": f"{each.largest:.2g}"}
         for each in found

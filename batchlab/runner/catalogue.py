@@ -84,7 +84,7 @@ class Notebook:
         return hashlib.sha256(text).hexdigest()
 
 
-def read(path: Path) -> Notebook:
+def read_notebook(path: Path) -> Notebook:
     """Return a notebook.
 
     Parameters
@@ -135,7 +135,7 @@ def declared_in(folder: Path) -> set[str]:
     for path in folder.glob("*.ipynb"):
         # A neighbour that cannot be read is no reason not to run this one.
         with contextlib.suppress(OSError, ValueError):
-            names.update(read(path).declared)
+            names.update(read_notebook(path).declared)
     return names
 
 
@@ -241,11 +241,11 @@ def find(names: Sequence[str], folder: Path, *, rerun: bool = False) -> list[Not
                 f"expected notebooks of different names, since their results share a folder; "
                 f"received {path.stem} from several folders"
             )
-    return [read(path) for path in unique]
+    return [read_notebook(path) for path in unique]
 
 
 def _path(name: str, paths: Sequence[Path], folder: Path) -> Path:
-    matching = [path for path in paths if name in _names(path)]
+    matching = [path for path in paths if name in _names_of(path)]
     if len(matching) == 1:
         return matching[0]
     if matching:
@@ -253,7 +253,7 @@ def _path(name: str, paths: Sequence[Path], folder: Path) -> Path:
         raise ValueError(f"expected the name of one notebook, received {name}, which is {listed}")
     if "/" in name or Path(name).is_file():
         return Path(name)
-    known = {each: path.stem for path in paths for each in _names(path)}
+    known = {each: path.stem for path in paths for each in _names_of(path)}
     hint = did_you_mean(name, set(known))
     listed = ", ".join(path.stem for path in paths) or "none"
     raise FileNotFoundError(
@@ -261,7 +261,7 @@ def _path(name: str, paths: Sequence[Path], folder: Path) -> Path:
     )
 
 
-def _names(path: Path) -> set[str]:
+def _names_of(path: Path) -> set[str]:
     """Return what a notebook may be called: ``04-minibatch`` is also ``4`` and ``minibatch``."""
     names = {path.name, path.stem}
     numbered = re.fullmatch(r"([0-9]+)-(.+)", path.stem)

@@ -17,7 +17,7 @@ from papermill.execute import ERROR_MARKER_TAG
 
 from batchlab.runner.catalogue import check_apart, temporary_prefix
 from batchlab.runner.pages import executed_page
-from batchlab.runner.parameters import check_parameters, parameters_from, unformatted
+from batchlab.runner.parameters import check_declared, parameters_from, unformatted
 
 CELL_TIMEOUT = 1800
 START_TIMEOUT = 120
@@ -111,7 +111,7 @@ def executed(
         As of `execute`.
     """
     check_notebook(notebook, output_dir)
-    check_parameters(notebook, parameters)
+    check_declared(notebook, parameters)
     output_dir.mkdir(parents=True, exist_ok=True)
     kept = output_dir / f"{notebook.stem}.failed.ipynb"
     prefix = temporary_prefix(notebook.stem, os.getpid())

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from batchlab.runner.catalogue import declared_in
-from batchlab.runner.values import check_given, check_plain, declarations, literal, shown
+from batchlab.runner.values import briefly, check_given, check_plain, declarations, literal_value
 
 # The first line of the cell that papermill injects behind the cell of parameters.
 _INJECTED = "# Parameters"
@@ -58,12 +58,12 @@ def _check(injected: str, earlier: Sequence[str]) -> None:
         match statement:
             case ast.Assign(targets=[ast.Name(id=name)], value=value) if name not in given:
                 # What is no literal is shown as it is written, and refused as not plain.
-                read = literal(value)
-                given[name] = _Code(_written(value, injected)) if read is None else read
+                read = literal_value(value)
+                given[name] = _Code(_as_written(value, injected)) if read is None else read
             case _:
                 raise ValueError(
                     "expected parameters, each a name with a plain value, "
-                    f"received {shown(_written(statement, injected))}"
+                    f"received {briefly(_as_written(statement, injected))}"
                 )
     known = declarations(defaults)
     undeclared = given.keys() - known.keys()
@@ -74,7 +74,7 @@ def _check(injected: str, earlier: Sequence[str]) -> None:
     check_given(given, known, notebook="this notebook")
 
 
-def _written(node: ast.AST, source: str) -> str:
+def _as_written(node: ast.AST, source: str) -> str:
     return ast.get_source_segment(source, node) or ""
 
 

@@ -19,7 +19,7 @@ import psutil
 from batchlab.foundation.files import CALLED_FROM
 from batchlab.runner import manifest, provenance
 from batchlab.runner.catalogue import temporary_prefix
-from batchlab.runner.plan import Run
+from batchlab.runner.plan import NotebookRun
 
 # Seconds in which a kernel that is told to end does so.
 _PATIENCE = 20
@@ -27,7 +27,7 @@ _MOST_LOG = 4000
 
 
 def execute_all(
-    runs: Sequence[Run],
+    runs: Sequence[NotebookRun],
     output_dir: Path,
     *,
     say: Callable[[str], None],
@@ -76,7 +76,7 @@ def _environment(device: str | None) -> dict[str, str]:
 
 
 async def _all(
-    runs: Sequence[Run],
+    runs: Sequence[NotebookRun],
     output_dir: Path,
     say: Callable[[str], None],
     at_a_time: int,
@@ -85,7 +85,7 @@ async def _all(
 ) -> bool:
     places = asyncio.Semaphore(at_a_time)
 
-    async def one(run: Run) -> None:
+    async def one(run: NotebookRun) -> None:
         async with places:
             say(f"running {run.notebook.name} …")
             task = {
@@ -126,7 +126,7 @@ async def _all(
 
 
 async def _execute(
-    run: Run, task: Mapping[str, object], output_dir: Path, environment: Mapping[str, str]
+    run: NotebookRun, task: Mapping[str, object], output_dir: Path, environment: Mapping[str, str]
 ) -> None:
     """Execute a notebook in a process of its own."""
     # Kernels tell their own troubles there, which matter only where there is nothing else.
@@ -139,7 +139,7 @@ async def _execute(
 
 
 async def _answer(
-    run: Run,
+    run: NotebookRun,
     task: Mapping[str, object],
     output_dir: Path,
     environment: Mapping[str, str],

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from batchlab.runner import manifest
 from batchlab.runner.catalogue import Notebook
-from batchlab.runner.plan import Run
+from batchlab.runner.plan import NotebookRun
 from batchlab.runner.provenance import changed, for_json
 
 _INDENT = "    "
@@ -115,7 +115,7 @@ def _measured(output_dir: Path) -> dict[str, float]:
         return {}
 
 
-def outcomes(runs: Sequence[Run], output_dir: Path) -> str:
+def outcomes(runs: Sequence[NotebookRun], output_dir: Path) -> str:
     """Return the table of what came of a batch.
 
     Parameters
@@ -131,7 +131,7 @@ def outcomes(runs: Sequence[Run], output_dir: Path) -> str:
     rows = []
     for run in runs:
         differing = changed(run.notebook, run.parameters)
-        words = (f"{name}={_one_line(value)}" for name, value in differing.items())
+        words = (f"{name}={_shortened(value)}" for name, value in differing.items())
         seconds = "" if run.seconds is None else f"{run.seconds:.1f}"
         where = _where(run, output_dir)
         rows.append([run.notebook.name, ", ".join(words), seconds, run.result, where])
@@ -139,12 +139,12 @@ def outcomes(runs: Sequence[Run], output_dir: Path) -> str:
     return text_table(headings, rows, wrap=1, numbers=[2])
 
 
-def _one_line(value: object) -> str:
+def _shortened(value: object) -> str:
     text = value if isinstance(value, str) and value.isprintable() and value else repr(value)
     return textwrap.shorten(text, 60, placeholder=" …")
 
 
-def _where(run: Run, output_dir: Path) -> str:
+def _where(run: NotebookRun, output_dir: Path) -> str:
     ending = {"done": ".ipynb", "kept": ".ipynb", "failed": ".failed.ipynb"}.get(run.result)
     path = output_dir / f"{run.notebook.name}{ending}"
     if ending is None or not path.exists():

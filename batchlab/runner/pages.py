@@ -13,7 +13,7 @@ from jinja2 import DictLoader
 from nbconvert import HTMLExporter
 
 from batchlab.foundation.files import replacing
-from batchlab.runner.summaries import Summary, executed, summarize
+from batchlab.runner.summaries import Summary, executed_notebook, summarize
 
 # nbconvert's own page fetches its scripts (MathJax, RequireJS, Mermaid) from other hosts; without
 # them a page reads the same offline. Formulas in notebooks are therefore written in Unicode.
@@ -144,7 +144,7 @@ def write_index(
 
 def _card(output_dir: Path, name: str) -> str:
     """Return the card of one notebook; a failed one shows what stands from an earlier run."""
-    notebook = executed(output_dir, name)
+    notebook = executed_notebook(output_dir, name)
     summary = Summary(name, name, "", None, None)
     links = []
     if notebook is not None:
@@ -167,7 +167,7 @@ def _card(output_dir: Path, name: str) -> str:
 
 def _succeeded(output_dir: Path, name: str) -> bool:
     kept = output_dir / f"{name}.failed.ipynb"
-    return executed(output_dir, name) is not None and not kept.exists()
+    return executed_notebook(output_dir, name) is not None and not kept.exists()
 
 
 def _link(file: str, text: str) -> str:

@@ -7,9 +7,15 @@ from pathlib import Path
 import yaml
 
 from batchlab.foundation.checks import did_you_mean, shown_name
-from batchlab.runner.catalogue import Notebook, declared_in, find, folder_of_notebooks, read
-from batchlab.runner.text_values import typed
-from batchlab.runner.values import check_given, check_plain, shown
+from batchlab.runner.catalogue import (
+    Notebook,
+    declared_in,
+    find,
+    folder_of_notebooks,
+    read_notebook,
+)
+from batchlab.runner.text_values import typed_value
+from batchlab.runner.values import briefly, check_given, check_plain
 
 
 def declared(notebook: Path) -> dict[str, object]:
@@ -24,10 +30,10 @@ def declared(notebook: Path) -> dict[str, object]:
     dict of str to object
         None for a default that is not written as a literal.
     """
-    return {name: found.default for name, found in read(notebook).declared.items()}
+    return {name: found.default for name, found in read_notebook(notebook).declared.items()}
 
 
-def check_parameters(notebook: Path, parameters: Mapping[str, object]) -> None:
+def check_declared(notebook: Path, parameters: Mapping[str, object]) -> None:
     """Check that a notebook declares these parameters, with defaults of the same types.
 
     Parameters
@@ -44,7 +50,7 @@ def check_parameters(notebook: Path, parameters: Mapping[str, object]) -> None:
         an int may stand for a float, and a list's items for any of the default's.
     """
     if parameters:
-        check_given(parameters, read(notebook).declared, notebook=notebook.stem)
+        check_given(parameters, read_notebook(notebook).declared, notebook=notebook.stem)
 
 
 def parameters_from(file: str | os.PathLike[str], notebook: Path) -> dict[str, object]:
@@ -70,7 +76,7 @@ def parameters_from(file: str | os.PathLike[str], notebook: Path) -> dict[str, o
     TypeError, ValueError
         If it is not such a mapping, or no notebook in that folder declares one of its names.
     """
-    values = _read(file)
+    values = _read_yaml(file)
     beside = declared_in(notebook.parent)
     for name in values:
         if name not in beside:
@@ -137,7 +143,7 @@ def given_as_text(texts: Sequence[str], notebooks: Sequence[Notebook]) -> list[d
     for text in texts:
         name, equals, value = text.partition("=")
         if not equals or not name:
-            raise ValueError(f"expected a parameter as name=value, received {shown(text)}")
+            raise ValueError(f"expected a parameter as name=value, received {briefly(text)}")
         if name in values:
             raise ValueError(f"expected {shown_name(name)} once, received it twice")
         values[name] = value
@@ -150,7 +156,7 @@ def given_as_text(texts: Sequence[str], notebooks: Sequence[Notebook]) -> list[d
     for notebook in notebooks:
         known = notebook.declared
         own = {name: text for name, text in values.items() if name in known}
-        read_as = {name: typed(text, known[name].default) for name, text in own.items()}
+        read_as = {name: typed_value(text, known[name].default) for name, text in own.items()}
         check_given(read_as, known, notebook=notebook.name)
         found.append(read_as)
     return found
@@ -170,7 +176,7 @@ def unformatted(path: Path) -> str:
     return str(path).replace("{", "{{").replace("}", "}}")
 
 
-def _read(file: str | os.PathLike[str]) -> dict[str, object]:
+def _read_yaml(file: str | os.PathLike[str]) -> dict[str, object]:
     try:
         text = Path(file).read_bytes()
     except OSError as error:
@@ -185,11 +191,13 @@ def _read(file: str | os.PathLike[str]) -> dict[str, object]:
         reason = getattr(error, "problem", None) or str(error).partition("\n")[0]
         raise ValueError(f"{file}{where}: expected YAML; {reason}") from error
     if not isinstance(values, dict):
-        raise TypeError(f"{file}: expected a mapping of names to values, received {shown(values)}")
+        raise TypeError(
+            f"{file}: expected a mapping of names to values, received {briefly(values)}"
+        )
     keys = [key.value for key, _ in node.value]
     for name, value in values.items():
         if not isinstance(name, str):
-            raise TypeError(f"{file}: expected names of parameters, received {shown(name)}")
+            raise TypeError(f"{file}: expected names of parameters, received {briefly(name)}")
         # The loader keeps the last of several values, without a word.
         if keys.count(name) > 1:
             raise ValueError(f"{file}: expected {name} once, received it {keys.count(name)} times")
@@ -197,7 +205,7 @@ def _read(file: str | os.PathLike[str]) -> dict[str, object]:
     return values
 
 
-def chosen(
+def chosen_notebooks(
     names: Sequence[str], folder: Path | None, params: str | None
 ) -> tuple[list[Notebook], Path | None]:
     """Return the notebooks of these names, and the file of parameters.
@@ -239,7 +247,7 @@ def given(
     found = []
     for notebook, own in zip(notebooks, given_as_text(texts, notebooks), strict=True):
         of_file = parameters_from(file, notebook.path) if file else {}
-        check_parameters(notebook.path, of_file)
+        check_declared(notebook.path, of_file)
         found.append({**of_file, **own})
     return found
 

@@ -11,7 +11,7 @@ from batchlab.runner.catalogue import Notebook, check_apart
 
 
 @dataclass
-class Run:
+class NotebookRun:
     """A notebook with its parameters, and what came of it.
 
     Parameters
@@ -43,7 +43,7 @@ def plan(
     *,
     device: str | None = None,
     force: bool = False,
-) -> list[Run]:
+) -> list[NotebookRun]:
     """Return the runs of a batch; those that the manifest calls finished are kept.
 
     Parameters
@@ -72,11 +72,11 @@ def plan(
     found = {} if force else manifest.read(output_dir)
     runs = []
     for notebook, given in zip(notebooks, parameters, strict=True):
-        run = Run(notebook, given, provenance.made_of(notebook, given, device))
+        run = NotebookRun(notebook, given, provenance.made_of(notebook, given, device))
         entry = found.get(notebook.name)
         if (
             entry is not None
-            and _written(entry["made_of"]) == _written(run.made_of)
+            and _as_json(entry["made_of"]) == _as_json(run.made_of)
             and manifest.is_whole(output_dir, notebook.name, entry)
         ):
             run.result, run.seconds = "kept", entry["seconds"]
@@ -84,7 +84,7 @@ def plan(
     return runs
 
 
-def _written(made_of: Mapping[str, object]) -> str:
+def _as_json(made_of: Mapping[str, object]) -> str:
     # 1, 1.0 and True are equal, but a notebook prints them differently.
     return json.dumps(made_of, sort_keys=True)
 

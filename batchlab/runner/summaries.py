@@ -28,7 +28,7 @@ class Summary:
     seconds: float | None
 
 
-def executed(output_dir: Path, name: str) -> Mapping | None:
+def executed_notebook(output_dir: Path, name: str) -> Mapping | None:
     """Return an executed notebook, or None if there is none that has cells.
 
     Parameters
@@ -65,8 +65,8 @@ def summarize(notebook: Mapping, name: str) -> Summary:
     Summary
         Its first heading, the sentence below that, its first figure and its seconds.
     """
-    markdown = (cell for cell in _cells(notebook) if cell.get("cell_type") == "markdown")
-    title, paragraph = heading(_text(next(markdown, {}).get("source")), name)
+    markdown = (cell for cell in _cells_in(notebook) if cell.get("cell_type") == "markdown")
+    title, paragraph = heading(_lines_joined(next(markdown, {}).get("source")), name)
     seconds = _mapping(_mapping(notebook.get("metadata")).get("papermill")).get("duration")
     return Summary(
         name=name,
@@ -79,9 +79,9 @@ def summarize(notebook: Mapping, name: str) -> Summary:
 
 def _figures(notebook: Mapping) -> Iterator[str]:
     """Yield the PNGs among the outputs, in base64."""
-    for cell in _cells(notebook):
+    for cell in _cells_in(notebook):
         for output in _mappings(cell.get("outputs")):
-            png = "".join(_text(_mapping(output.get("data")).get("image/png")).split())
+            png = "".join(_lines_joined(_mapping(output.get("data")).get("image/png")).split())
             try:
                 image = base64.b64decode(png, validate=True)
             except ValueError:
@@ -90,7 +90,7 @@ def _figures(notebook: Mapping) -> Iterator[str]:
                 yield png
 
 
-def _cells(notebook: Mapping) -> list[Mapping]:
+def _cells_in(notebook: Mapping) -> list[Mapping]:
     return _mappings(notebook.get("cells"))
 
 
@@ -102,7 +102,7 @@ def _mapping(value: object) -> Mapping:
     return value if isinstance(value, Mapping) else {}
 
 
-def _text(value: object) -> str:
+def _lines_joined(value: object) -> str:
     """Return a text, which in the file of a notebook may be a list of its lines."""
     lines = value if isinstance(value, list) else [value]
     return "".join(lines) if all(isinstance(line, str) for line in lines) else ""

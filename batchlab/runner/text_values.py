@@ -13,7 +13,7 @@ _ANY = frozenset({bool, int, float, str})
 _PLAIN_TEXT = "tag:yaml.org,2002:str"
 
 
-def typed(text: str, default: object) -> object:
+def typed_value(text: str, default: object) -> object:
     """Return the value that a text stands for where a value like `default` is expected.
 
     Parameters

@@ -87,7 +87,7 @@ def declarations(source: str) -> dict[str, Declared]:
             written = ast.get_source_segment(source, value) or ""
             text = ast.unparse(value) if "\n" in written else written
             comment = comments.get(statement.end_lineno or 0, "")
-            found[name] = Declared(literal(value), text, comment)
+            found[name] = Declared(literal_value(value), text, comment)
     return found
 
 
@@ -103,7 +103,7 @@ def _assignments(statement: ast.stmt) -> Iterator[tuple[str, ast.expr]]:
             yield target.id, statement.value
 
 
-def literal(node: ast.expr) -> object:
+def literal_value(node: ast.expr) -> object:
     """Return the value of a literal, or None for any other expression.
 
     Parameters
@@ -113,7 +113,7 @@ def literal(node: ast.expr) -> object:
     """
     # Within a list as well, which is why `literal_eval` is not enough.
     if isinstance(node, ast.List):
-        items = [literal(item) for item in node.elts]
+        items = [literal_value(item) for item in node.elts]
         return None if any(item is None for item in items) else items
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "float":
         texts = [one.value for one in node.args if isinstance(one, ast.Constant)]
@@ -154,8 +154,8 @@ def check_given(
         default = declared[name].default
         if not _fits(value, default):
             raise TypeError(
-                f"expected {_NOUNS[type(default)]} for {name}, like its default {shown(default)}, "
-                f"received {shown(value)}"
+                f"expected {_NOUNS[type(default)]} for {name}, like its default "
+                f"{briefly(default)}, received {briefly(value)}"
             )
 
 
@@ -179,14 +179,16 @@ def check_plain(name: str, value: object, place: str = "") -> None:
     items = value if isinstance(value, list) else [value]
     if not all(type(item) in _ALLOWED for item in items):
         allowed = "str, int, float, bool or a list of them"
-        raise TypeError(f"{place}expected {allowed} for {name}, received {shown(value)}")
+        raise TypeError(f"{place}expected {allowed} for {name}, received {briefly(value)}")
     for item in items:
         # Half of a character of UTF-16: from bytes of another encoding, or by an escape.
         if isinstance(item, str) and any("\ud800" <= letter <= "\udfff" for letter in item):
-            raise ValueError(f"{place}expected text of Unicode for {name}, received {shown(value)}")
+            raise ValueError(
+                f"{place}expected text of Unicode for {name}, received {briefly(value)}"
+            )
 
 
-def shown(value: object) -> str:
+def briefly(value: object) -> str:
     """Return a value for a sentence: on one line, and short."""
     # Bounded in depth as well: a small file of aliases can describe an astronomical list.
     return " ".join(reprlib.repr(value).split())

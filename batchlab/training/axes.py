@@ -28,10 +28,10 @@ def _several(given: object) -> object:
     return list(given) if several else given
 
 
-def batch_sizes(given: object) -> dict[str, object]:
+def batch_size_axis(given: object) -> dict[str, object]:
     """Return batch sizes under the name of their dimension, which is `schedule` for a mapping."""
     if isinstance(given, Mapping):
-        return {"schedule": named("batch_size", given)}
+        return {"schedule": named_values("batch_size", given)}
     several = _several(given)
     for one in several if isinstance(several, list) else []:
         if callable(one):
@@ -42,14 +42,14 @@ def batch_sizes(given: object) -> dict[str, object]:
     return {"batch_size": several}
 
 
-def rates(given: object) -> dict[str, object]:
+def rate_axis(given: object) -> dict[str, object]:
     """Return learning rates under the name of their dimension, which is `rule` for a mapping."""
     if isinstance(given, Mapping):
-        return {"rule": named("learning_rate", given)}
+        return {"rule": named_values("learning_rate", given)}
     return {"learning_rate": _several(given)}
 
 
-def named(name: str, given: object) -> object:
+def named_values(name: str, given: object) -> object:
     """Return a mapping of names to values, or the one value that is given."""
     if isinstance(given, Mapping):
         wrong = [key for key in given if not isinstance(key, str)]
@@ -66,10 +66,10 @@ def named(name: str, given: object) -> object:
     return default_optimizer() if name == "optimizer" and given is None else given
 
 
-def setting(name: str, given: object) -> object:
+def setting_axis(name: str, given: object) -> object:
     """Return the values of a further setting: a list, or a mapping of names to them."""
     if isinstance(given, Mapping):
-        return named(name, given)
+        return named_values(name, given)
     values = _several(given)
     if not isinstance(values, list):
         raise TypeError(

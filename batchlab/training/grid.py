@@ -20,12 +20,12 @@ from batchlab.histories.studies import Axis
 from batchlab.models.named import keywords
 from batchlab.problems.problem import Problem, check_problem
 from batchlab.training.axes import (
-    batch_sizes,
+    batch_size_axis,
     check_settings,
     labelled,
-    named,
-    rates,
-    setting,
+    named_values,
+    rate_axis,
+    setting_axis,
     sizes,
     with_setting,
 )
@@ -145,15 +145,15 @@ def grid_of(
             "after each of which there is a record."
         )
     choices = {
-        **batch_sizes(batch_size),
+        **batch_size_axis(batch_size),
         # Rules are a dimension of their own: the rate then depends on the batch size as well.
-        **rates(learning_rate),
-        "optimizer": named("optimizer", optimizer),
-        "problem": named("problem", problem),
-        "build": named("build", build),
+        **rate_axis(learning_rate),
+        "optimizer": named_values("optimizer", optimizer),
+        "problem": named_values("problem", problem),
+        "build": named_values("build", build),
         # Not `loss`, which is a variable of every history.
-        "loss_function": named("loss", loss),
-        **{name: setting(name, given) for name, given in settings.items()},
+        "loss_function": named_values("loss", loss),
+        **{name: setting_axis(name, given) for name, given in settings.items()},
     }
     check_settings(settings, choices["build"], choices["optimizer"])
     problems = choices["problem"]

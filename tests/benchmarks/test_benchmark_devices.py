@@ -11,12 +11,12 @@ from batchlab.__main__ import main
 from batchlab.benchmarks import devices
 from batchlab.benchmarks.device_answers import (
     Timed,
+    cpu_by_gpu,
     crossover,
     faster,
     no_answer,
-    ratio,
+    seconds_table,
     sentences,
-    table,
 )
 from batchlab.benchmarks.devices import device_table, two_lengths
 from batchlab.costs.machine import machine_in_words
@@ -78,15 +78,15 @@ def test_lengths_are_as_long_as_is_enough(fixed, epoch, epochs, expected):
     ("cpu", "gpu", "expected"), [(2, 1, "gpu"), (1, 2, "cpu"), (1, 1, None), (1.005, 1, None)]
 )
 def test_a_device_is_faster_only_beyond_the_noise(cpu, gpu, expected):
-    found = ratio(row(cpu, gpu), epochs=200)
+    found = cpu_by_gpu(row(cpu, gpu), epochs=200)
     assert found.mean == pytest.approx(cpu / gpu)
     assert found.low < found.mean < found.high
     assert faster(found) == expected
 
 
 def test_the_other_ratio_gives_the_same_answer():
-    found = ratio(row(1.1, 1), epochs=200)
-    other = ratio(dict(zip(("gpu", "cpu"), row(1.1, 1).values(), strict=True)), epochs=200)
+    found = cpu_by_gpu(row(1.1, 1), epochs=200)
+    other = cpu_by_gpu(dict(zip(("gpu", "cpu"), row(1.1, 1).values(), strict=True)), epochs=200)
     assert found.mean == pytest.approx(1 / other.mean)
     assert (faster(found), faster(other)) == ("gpu", "cpu")
 
@@ -188,7 +188,7 @@ def test_a_sentence_for_each_number_of_replicates_and_each_batch_size():
 
 def test_the_table_names_the_faster_device_once_for_both():
     rows = {(1, 500): row(1, 2), (2000, 500): row(20, 2), (2000, 1): row(2, 2)}
-    _, _, *lines = table(rows, epochs=200, n_train=500).splitlines()
+    _, _, *lines = seconds_table(rows, epochs=200, n_train=500).splitlines()
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
     assert [line[2] for line in cells] == ["CPU", "GPU"] * 3
     assert [line[-1] for line in cells] == ["", "CPU", "", "GPU", "", "neither"]
@@ -226,7 +226,7 @@ def second_device(monkeypatch):
 
     By that name it gets programs of its own, made as they are for a GPU.
     """
-    used, seconds = [], devices._seconds
+    used, seconds = [], devices._seconds_again
 
     def recorded(cell, *arguments):
         used.append(cell.run.device)
@@ -235,7 +235,7 @@ def second_device(monkeypatch):
     names = {"cpu": "/CPU:0", "gpu": "/device:CPU:0"}
     monkeypatch.setattr(settings, "device_name", names.get)
     monkeypatch.setattr(devices, "device_name", lambda device: "/GPU:0")
-    monkeypatch.setattr(devices, "_seconds", recorded)
+    monkeypatch.setattr(devices, "_seconds_again", recorded)
     return used
 
 
@@ -287,7 +287,7 @@ def test_the_larger_problem_has_the_size_that_its_title_says():
 )
 def test_what_cannot_be_measured_is_refused_before_anything_is(given, match, monkeypatch):
     monkeypatch.setattr(bl, "fit", None)
-    monkeypatch.setattr(devices, "_timed", None)
+    monkeypatch.setattr(devices, "_timed_in_turns", None)
     with pytest.raises(ValueError, match=match):
         device_table(**QUICK | given)
 

@@ -9,7 +9,7 @@ from batchlab.explorer import computing
 from batchlab.explorer.answer import Answer
 from batchlab.explorer.computing import Explorer, build_of, optimizer_of, stages_of
 from batchlab.explorer.setting import OPTIMIZERS, Setting
-from batchlab.explorer.words import differences, sentence, table
+from batchlab.explorer.words import differences, numbers_table, sentence
 
 SMALL = Setting(batch_size=16, hidden_units=8, n_samples=120, n_train=60, epochs=6, replicates=3)
 SECONDS = ("compile_seconds", "training_seconds")
@@ -144,7 +144,9 @@ def test_the_numbers_are_those_of_evaluate(explorer):
             assert answer.numbers[f"{metric}_{name}"] == expected.loc[metric, name]
     assert answer.numbers["updates_per_epoch"] == 4
     assert answer.numbers["updates"] == 24
-    assert table(answer).loc["test accuracy", "ceiling"] == answer.problem.bayes_accuracy.test
+    assert (
+        numbers_table(answer).loc["test accuracy", "ceiling"] == answer.problem.bayes_accuracy.test
+    )
 
 
 def test_the_sentence_says_what_one_sees(explorer):

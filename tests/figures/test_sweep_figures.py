@@ -9,7 +9,7 @@ from matplotlib.patches import Rectangle
 from studies import as_regression, cells_of, lose, study_of
 
 import batchlab as bl
-from batchlab.figures.axes import named
+from batchlab.figures.axes import place_in_words
 from batchlab.figures.curves import BUDGETS
 
 SIZES = [4, 8, 32, 128, 450]
@@ -161,7 +161,7 @@ def test_panels_on_given_axes(sizes):
 def test_panels_of_other_dimensions():
     axes = bl.plot_panels(study_of({"optimizer": ["Adam", "SGD"]}), parts=["reported"])
     assert [ax.get_title() for ax in axes] == ["optimizer Adam", "optimizer SGD"]
-    assert named("learning_rate", 0.0125) == "learning rate 0.0125"
+    assert place_in_words("learning_rate", 0.0125) == "learning rate 0.0125"
 
 
 def test_ceilings_of_problems_that_differ():

@@ -308,13 +308,13 @@ def settings_of(values, dimension="learning_rate"):
 def test_what_is_best_in_one_half_is_measured_in_the_other():
     values = settings_of([[1, 9, 2, 8], [5, 0, 6, 0]])
     # Replicates 0 and 2 like the second best, 1 and 3 the first; each gets the other's choice.
-    found = choosing.chosen(values, "learning_rate")
+    found = choosing.cross_chosen(values, "learning_rate")
     assert found["replicate"].to_numpy().tolist() == [0, 1, 2, 3]
     assert numbers(found) == [1, 0, 2, 0]
 
 
 def test_the_best_is_chosen_where_it_is_plain():
-    found = choosing.chosen(settings_of(np.outer([1, 3, 2], np.ones(5))), "learning_rate")
+    found = choosing.cross_chosen(settings_of(np.outer([1, 3, 2], np.ones(5))), "learning_rate")
     assert numbers(found) == [3] * 5
 
 
@@ -323,7 +323,7 @@ def test_choosing_among_equals_gains_nothing():
     luck = np.random.default_rng(0).standard_normal((seeds, settings, replicates))
     values = xr.DataArray(luck, dims=["seed", "learning_rate", "replicate"])
     values = values.assign_coords({name: range(size) for name, size in values.sizes.items()})
-    fair, naive = choosing.chosen(values, "learning_rate"), values.mean("replicate")
+    fair, naive = choosing.cross_chosen(values, "learning_rate"), values.mean("replicate")
     error = 1 / np.sqrt(seeds * replicates)
     assert abs(fair.mean()) < 4 * error
     assert naive.max("learning_rate").mean() > 20 * error
@@ -331,16 +331,16 @@ def test_choosing_among_equals_gains_nothing():
 
 def test_what_was_not_tried_is_not_chosen():
     values = settings_of([[np.nan] * 4, [-5.0] * 4, [np.nan] * 4])
-    assert numbers(choosing.chosen(values, "learning_rate")) == [-5] * 4
+    assert numbers(choosing.cross_chosen(values, "learning_rate")) == [-5] * 4
 
 
 def test_where_nothing_was_tried_nothing_is_found():
-    found = choosing.chosen(settings_of(np.full((2, 4), np.nan)), "learning_rate")
+    found = choosing.cross_chosen(settings_of(np.full((2, 4), np.nan)), "learning_rate")
     assert found.isnull().all()
 
 
 def test_a_single_replicate_is_chosen_by_itself():
-    assert numbers(choosing.chosen(settings_of([[1], [3], [2]]), "learning_rate")) == [3]
+    assert numbers(choosing.cross_chosen(settings_of([[1], [3], [2]]), "learning_rate")) == [3]
 
 
 def test_both_rates_are_the_fixed_one_and_the_best_of_each_batch_size():

@@ -7,7 +7,7 @@ import papermill
 import pytest
 from small_notebooks import write
 
-from batchlab.runner.catalogue import find, read
+from batchlab.runner.catalogue import find, read_notebook
 from batchlab.runner.provenance import made_of
 
 ROOT = Path(__file__).parents[2]
@@ -73,7 +73,7 @@ def test_a_file_that_is_no_notebook_gets_one_sentence(tmp_path, text):
     path = tmp_path / "01-torn.ipynb"
     path.write_text(text)
     with pytest.raises(ValueError, match=r"expected a notebook, but .* is none: ") as caught:
-        read(path)
+        read_notebook(path)
     assert "\n" not in str(caught.value)
 
 
@@ -90,7 +90,7 @@ def test_a_file_that_is_no_notebook_gets_one_sentence(tmp_path, text):
 def test_a_heading_gives_title_question_and_running_time(
     tmp_path, heading, title, question, runtime
 ):
-    found = read(write(tmp_path / "01-x.ipynb", heading=heading))
+    found = read_notebook(write(tmp_path / "01-x.ipynb", heading=heading))
     assert (found.heading[0], found.question, found.runtime) == (title, question, runtime)
 
 
@@ -108,20 +108,22 @@ def test_every_notebook_of_this_project_has_a_question_and_a_running_time():
 
 def test_stored_outputs_do_not_change_a_notebook_but_its_cells_do(tmp_path):
     path = write(tmp_path / "01-x.ipynb", "print(n)")
-    before = read(path).digest
+    before = read_notebook(path).digest
     node = json.loads(path.read_text())
     node["cells"][2] |= {"execution_count": 7, "id": "another"}
     node["cells"][2]["outputs"] = [{"output_type": "stream", "name": "stdout", "text": "3\n"}]
     node["cells"][2]["source"] = ["print", "(n)"]
     path.write_text(json.dumps(node, indent=3))
-    assert read(path).digest == before
+    assert read_notebook(path).digest == before
     node["cells"][2]["source"] = "print(n )"
     path.write_text(json.dumps(node))
-    assert read(path).digest != before
+    assert read_notebook(path).digest != before
 
 
 def test_what_is_given_as_the_default_is_not_another_result(tmp_path):
-    notebook = read(write(tmp_path / "01-x.ipynb", parameters="n = 3\nrate = 1.0\nflag = True"))
+    notebook = read_notebook(
+        write(tmp_path / "01-x.ipynb", parameters="n = 3\nrate = 1.0\nflag = True")
+    )
     plain = made_of(notebook, {}, None)
     assert made_of(notebook, {"n": 3, "rate": 1.0}, None) == plain
     assert made_of(notebook, {"rate": 1}, None)["parameters"] == {"rate": 1}
@@ -132,7 +134,7 @@ def test_what_is_given_as_the_default_is_not_another_result(tmp_path):
 
 
 def test_another_content_of_a_file_that_a_parameter_names_is_another_result(tmp_path):
-    notebook = read(write(tmp_path / "01-x.ipynb", parameters="data = ''\nbuild = ''"))
+    notebook = read_notebook(write(tmp_path / "01-x.ipynb", parameters="data = ''\nbuild = ''"))
     table, own = tmp_path / "table.csv", tmp_path / "own.py"
     given = {"data": str(table), "build": f"{own}:build"}
     assert "files" not in made_of(notebook, given, None)

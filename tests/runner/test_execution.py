@@ -16,7 +16,7 @@ from batchlab.__main__ import main
 from batchlab.runner import execution
 from batchlab.runner.execution import ExecutionError, execute
 from batchlab.runner.pages import write_index
-from batchlab.runner.parameters import check_parameters, parameters_from
+from batchlab.runner.parameters import check_declared, parameters_from
 
 FIGURE = base64.b64encode(b"\x89PNG\r\n\x1a\n not really").decode()
 SHOW_FIGURE = (
@@ -135,10 +135,10 @@ def test_undeclared_or_unfit_parameters_are_refused(notebook, tmp_path, paramete
 def test_a_value_has_the_type_of_the_default(notebook, default, fit, unfit):
     path = notebook("print(n)", parameters=f"n = {default}")
     for value in fit:
-        check_parameters(path, {"n": value})
+        check_declared(path, {"n": value})
     for value in unfit:
         with pytest.raises(TypeError, match=r"expected .* for n, like its default") as caught:
-            check_parameters(path, {"n": value})
+            check_declared(path, {"n": value})
         assert "\n" not in str(caught.value)
 
 

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from batchlab.runner.text_values import typed
+from batchlab.runner.text_values import typed_value
 from batchlab.runner.values import check_given, declarations
 
 
@@ -61,7 +61,7 @@ from batchlab.runner.values import check_given, declarations
     ],
 )
 def test_a_text_is_read_by_the_type_of_the_default(text, default, value):
-    found = typed(text, default)
+    found = typed_value(text, default)
     assert repr(found) == repr(value)
 
 

@@ -13,7 +13,7 @@ from nbconvert.filters import strip_ansi
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from batchlab.runner.execution import execute
-from batchlab.runner.parameters import check_parameters, declared, parameters_from
+from batchlab.runner.parameters import check_declared, declared, parameters_from
 
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -238,7 +238,7 @@ def test_there_are_settings_for_each_source_that_gives_a_model():
 def test_settings_fit_every_notebook_that_re_runs_a_source(settings, path):
     values = parameters_from(settings, path)
     assert {"n_train", "optimizer", "learning_rate", "momentum", "epochs"} <= values.keys()
-    check_parameters(path, values)
+    check_declared(path, values)
     if settings.stem == "tutorial":
         defaults = declared(path)
         assert values == {name: defaults[name] for name in values}

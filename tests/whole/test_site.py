@@ -15,7 +15,7 @@ from bs4 import BeautifulSoup
 
 import batchlab as bl
 import batchlab.dynamics
-from batchlab.runner.catalogue import read
+from batchlab.runner.catalogue import read_notebook
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -177,7 +177,7 @@ def test_every_notebook_has_its_page_and_card(pages):
         f"notebooks/{UNTOUCHED}.html"
     }
     for path in paths:
-        card, notebook = cards_of[f"notebooks/{path.stem}.html"], read(path)
+        card, notebook = cards_of[f"notebooks/{path.stem}.html"], read_notebook(path)
         words = " ".join(card.get_text(" ").split())
         assert notebook.question in words and notebook.heading[0] in words
         page = pages[f"notebooks/{path.stem}.html"]

@@ -16,7 +16,7 @@ FIXED, TUNED = "rate fixed", "rate re-tuned"
 FIXED_RATE = 0.01
 
 
-def chosen(values: xr.DataArray, dimension: str) -> xr.DataArray:
+def cross_chosen(values: xr.DataArray, dimension: str) -> xr.DataArray:
     """Return the values at the best place along a dimension, best in the other half's mean.
 
     Parameters
@@ -57,7 +57,7 @@ def both_rates(study: xr.Dataset, *, fixed: float = FIXED_RATE) -> xr.DataArray:
         The best rate is chosen on the other half of the replicates.
     """
     values = study["val_accuracy"]
-    both = values.sel(learning_rate=fixed, drop=True), chosen(values, "learning_rate")
+    both = values.sel(learning_rate=fixed, drop=True), cross_chosen(values, "learning_rate")
     return _side_by_side(*both).transpose("problem", "rate", "batch_size", "replicate")
 
 
@@ -77,7 +77,7 @@ def lead(study: xr.Dataset, *, of: int | Sequence[int], over: int | Sequence[int
     -------
     xarray.DataArray, dimensions (problem, rate, replicate)
     """
-    return _best(study, of) - _best(study, over)
+    return _best_of_sizes(study, of) - _best_of_sizes(study, over)
 
 
 def change_over(study: xr.Dataset, *, batch_sizes: Sequence[int]) -> xr.DataArray:
@@ -142,12 +142,12 @@ def _best_place(values: xr.DataArray, replicates: slice, dimension: str) -> xr.D
     return means.fillna(-np.inf).argmax(dimension)
 
 
-def _best(study: xr.Dataset, sizes: int | Sequence[int]) -> xr.DataArray:
+def _best_of_sizes(study: xr.Dataset, sizes: int | Sequence[int]) -> xr.DataArray:
     """Return test accuracies at the best of some batch sizes, at both rates."""
     values = study["val_accuracy"].sel(batch_size=np.atleast_1d(sizes))
-    fixed = chosen(values.sel(learning_rate=FIXED_RATE, drop=True), "batch_size")
+    fixed = cross_chosen(values.sel(learning_rate=FIXED_RATE, drop=True), "batch_size")
     settings = values.stack(setting=["batch_size", "learning_rate"])
-    tuned = chosen(settings.drop_vars(["setting", "batch_size", "learning_rate"]), "setting")
+    tuned = cross_chosen(settings.drop_vars(["setting", "batch_size", "learning_rate"]), "setting")
     return _side_by_side(fixed, tuned).transpose("problem", "rate", "replicate")
 
 

@@ -1,14 +1,6 @@
 """The experiments that decide the claims, by name."""
 
-from batchlab.ledger.evidence import (
-    seconds_and_bytes as machine,
-)
-from batchlab.ledger.evidence import (
-    trainings as trained,
-)
-from batchlab.ledger.evidence import (
-    weights as survey,
-)
+from batchlab.ledger.evidence import seconds_and_bytes, trainings, weights
 from batchlab.ledger.evidence.laboratory import Experiment
 
 _TUTORIALS = "the tutorial's problem and model (500 training samples, SGD with momentum 0.9)"
@@ -18,73 +10,75 @@ _VIDEOS = "800 training samples of blobs of three overlaps, 32 units, SGD at rat
 EXPERIMENTS = {
     "tutorial": Experiment(
         f"{_TUTORIALS}, rate 0.01, 200 epochs, {{replicates}} replicates",
-        trained.tutorial,
+        trainings.tutorial,
         kept=False,
     ),
     "small rate": Experiment(
         f"{_TUTORIALS}, rate 0.001, 200 epochs, {{replicates}} replicates",
-        trained.tutorial_small_rate,
+        trainings.tutorial_small_rate,
         kept=False,
     ),
     "panels": Experiment(
         f"{_TUTORIALS}, rate 0.01, 200 epochs, batch sizes 4 to 450, {{replicates}} replicates",
-        trained.panels,
+        trainings.panels,
         kept=False,
     ),
     "both rates": Experiment(
         f"{_TUTORIALS}, rates 0.001 and 0.01, 200 epochs, {{replicates}} replicates",
-        trained.single_and_full,
+        trainings.single_and_full,
         kept=False,
     ),
     "Adam": Experiment(
         "the tutorial's problem and model, Adam at rate 0.001, 100 epochs, {replicates} replicates",
-        trained.adam_post,
+        trainings.adam_post,
         kept=False,
     ),
     "video": Experiment(
-        f"{_VIDEOS}, 100 epochs, {{replicates}} replicates", trained.video, kept=False
+        f"{_VIDEOS}, 100 epochs, {{replicates}} replicates", trainings.video, kept=False
     ),
     "equal updates": Experiment(
-        f"{_VIDEOS}, 1,600 updates, {{few}} replicates", trained.equal_updates, kept=False
+        f"{_VIDEOS}, 1,600 updates, {{few}} replicates", trainings.equal_updates, kept=False
     ),
     "orders": Experiment(
-        f"{_TUTORIALS}, 200 epochs, the same weights in {{few}} orders", trained.orders, kept=False
+        f"{_TUTORIALS}, 200 epochs, the same weights in {{few}} orders",
+        trainings.orders,
+        kept=False,
     ),
     "problems": Experiment(
         "seven problems with 512 training samples, SGD with momentum 0.9 at 3 or 4 rates each, "
         "60 epochs (digits 16), {some} replicates",
-        trained.several_problems,
+        trainings.several_problems,
     ),
     "rates": Experiment(
         "blobs with 1,024 training samples, SGD with momentum 0.9 at 10 rates, 20 epochs, or 200 "
         "updates, {some} replicates",
-        trained.rates,
+        trainings.rates_grid,
     ),
     "large batches": Experiment(
         "blobs and digits with 4,096 and 1,280 training samples, Adam at 3 rates, 30 epochs, "
         "{some} replicates",
-        trained.large_batches,
+        trainings.large_batches,
     ),
     "convex": Experiment(
         "softmax regression on the tutorial's problem, SGD with momentum 0.9, 5,000 updates "
         "of the full batch, {few} replicates",
-        trained.convex,
+        trainings.convex,
     ),
     "gradients": Experiment(
-        f"{_SURVEYS}, after 2 and after 30 epochs, {{replicates}} replicates", survey.gradients
+        f"{_SURVEYS}, after 2 and after 30 epochs, {{replicates}} replicates", weights.gradients
     ),
     "distances": Experiment(
-        f"{_SURVEYS}, 30 epochs, or 120 updates, {{replicates}} replicates", survey.distances
+        f"{_SURVEYS}, 30 epochs, or 120 updates, {{replicates}} replicates", weights.distances
     ),
-    "counted": Experiment("Keras's own fit, one epoch, counted", machine.counted),
+    "counted": Experiment("Keras's own fit, one epoch, counted", seconds_and_bytes.counts),
     "seconds": Experiment(
         "Keras's own fit, epochs in turn, {rounds} rounds, in one process",
-        machine.seconds,
+        seconds_and_bytes.seconds,
         machine=True,
     ),
     "memory": Experiment(
         "bytes of three updates by Keras in a process of its own, computed and measured",
-        machine.memory,
+        seconds_and_bytes.memory,
         machine=True,
     ),
 }

@@ -18,7 +18,7 @@ from batchlab.problems.blobs import blobs
 from batchlab.problems.separability import linearly_separable
 
 
-def counted(laboratory: Laboratory) -> xr.Dataset:
+def counts(laboratory: Laboratory) -> xr.Dataset:
     """Count Keras's updates of an epoch, and whether a plane separates the classes."""
     tutorials, videos = blobs(), blobs(n_train=800)
     found = [

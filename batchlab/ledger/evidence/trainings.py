@@ -132,7 +132,7 @@ def several_problems(laboratory: Laboratory) -> xr.Dataset:
     return every.sel(problem=[*clouds, *curves, *images], batch_size=sizes)
 
 
-def rates(laboratory: Laboratory) -> xr.Dataset:
+def rates_grid(laboratory: Laboratory) -> xr.Dataset:
     """Train at a grid of rates, for equal epochs and for equal updates; keep final accuracies."""
     problem = blobs(2048, n_train=1024)
     grid = {

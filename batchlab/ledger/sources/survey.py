@@ -2,15 +2,7 @@
 
 from functools import partial
 
-from batchlab.ledger.evidence import (
-    best_setting as choosing,
-)
-from batchlab.ledger.evidence import (
-    measures,
-)
-from batchlab.ledger.evidence import (
-    weight_measures as travelled,
-)
+from batchlab.ledger.evidence import best_setting, measures, weight_measures
 from batchlab.ledger.rules import POINT, Above, Below, Near, Published
 from batchlab.ledger.sources.claim import Claim, Part
 
@@ -25,7 +17,7 @@ CLAIMS = (
             Part(
                 "norm of the gradient after 2 epochs less that after 30",
                 "gradients",
-                travelled.gradient_shrinks,
+                weight_measures.gradient_shrinks,
                 Above(0),
             ),
         ),
@@ -38,7 +30,7 @@ CLAIMS = (
             Part(
                 "power of the batch size with which the norm grows",
                 "gradients",
-                travelled.norm_trend,
+                weight_measures.norm_trend,
                 Above(0),
             ),
         ),
@@ -58,7 +50,7 @@ CLAIMS = (
             Part(
                 "power of the batch size with which the squared norm grows",
                 "gradients",
-                travelled.squared_norm_trend,
+                weight_measures.squared_norm_trend,
                 Near(1, 0.1),
             ),
         ),
@@ -78,7 +70,7 @@ CLAIMS = (
             Part(
                 "power of the batch size with which the distance grows",
                 "distances",
-                travelled.distance_trend,
+                weight_measures.distance_trend,
                 Above(0),
             ),
         ),
@@ -97,13 +89,13 @@ CLAIMS = (
             Part(
                 "distance of the batch size that ends best",
                 "distances",
-                travelled.distance_of_the_best,
+                weight_measures.distance_of_the_best,
                 Published(6, decimals=0),
             ),
             Part(
                 "distance of 1,024 less that of the best",
                 "distances",
-                travelled.distance_to_the_best,
+                weight_measures.distance_to_the_best,
                 Below(0),
             ),
         ),
@@ -116,7 +108,7 @@ CLAIMS = (
             Part(
                 "distance of 1,024 at rate 0.1 less that of the best",
                 "distances",
-                partial(travelled.distance_to_the_best, learning_rate=0.1),
+                partial(weight_measures.distance_to_the_best, learning_rate=0.1),
                 Above(0),
             ),
         ),
@@ -148,7 +140,7 @@ CLAIMS = (
             Part(
                 "final test accuracy of the best between less that of the better of 1 and full",
                 "problems",
-                partial(choosing.lead, of=[2, 4, 8, 32, 128], over=[1, 512]),
+                partial(best_setting.lead, of=[2, 4, 8, 32, 128], over=[1, 512]),
                 Above(0, matters=POINT),
             ),
         ),
@@ -186,7 +178,7 @@ CLAIMS = (
             Part(
                 "final test accuracy of the best below less that of full batch",
                 "problems",
-                partial(choosing.lead, of=[1, 2, 4, 8, 32, 128], over=512),
+                partial(best_setting.lead, of=[1, 2, 4, 8, 32, 128], over=512),
                 Above(POINT),
             ),
         ),
@@ -206,7 +198,7 @@ CLAIMS = (
             Part(
                 "final test accuracy of the best above less that of 1",
                 "problems",
-                partial(choosing.lead, of=[2, 4, 8, 32, 128, 512], over=1),
+                partial(best_setting.lead, of=[2, 4, 8, 32, 128, 512], over=1),
                 Above(POINT),
             ),
         ),

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from batchlab.problems.readers.column_names import named
+from batchlab.problems.readers.column_names import listed
 from batchlab.problems.readers.columns import DATES, FLAGS, NUMBERS, TEXT, Typed
 
 
@@ -67,7 +67,7 @@ def chosen_columns(table: Typed, train: pd.DataFrame) -> Columns:
         (unlike, "of text that hardly ever repeats itself"),
     ):
         if names:
-            notes.append(f"Dropped {in_words(len(names))} {why}: {named(names)}.")
+            notes.append(f"Dropped {columns_in_words(len(names))} {why}: {listed(names)}.")
     columns = Columns(
         [name for name in varied if kinds[name] != FLAGS],
         [name for name in varied if kinds[name] == FLAGS],
@@ -83,6 +83,6 @@ def chosen_columns(table: Typed, train: pd.DataFrame) -> Columns:
     return columns
 
 
-def in_words(count: int) -> str:
+def columns_in_words(count: int) -> str:
     """Return "1 column", or "2 columns"."""
     return f"{count} column{'s' if count != 1 else ''}"

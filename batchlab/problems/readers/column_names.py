@@ -9,7 +9,7 @@ from batchlab.foundation.checks import shown
 MOST_NAMED = 5
 
 
-def named(names: Iterable[object], counts: Iterable[object] | None = None) -> str:
+def listed(names: Iterable[object], counts: Iterable[object] | None = None) -> str:
     """Return names for a sentence: at most five of them, then how many more there are.
 
     Parameters
@@ -88,7 +88,7 @@ def checked_names(columns: Sequence[str], target: object, drop: object) -> tuple
     targets = target_names(target)
     if not targets:
         raise TypeError(
-            f"target: expected the name of a column, one of {named(columns)}, received "
+            f"target: expected the name of a column, one of {listed(columns)}, received "
             f"{shown(target)}."
         )
     dropped = dropped_names(drop)
@@ -102,7 +102,7 @@ def checked_names(columns: Sequence[str], target: object, drop: object) -> tuple
         raise ValueError(f"target: expected different columns, received {shown(targets)}.")
     if len({*targets, *dropped}) == len(columns):
         raise ValueError(
-            f"data: expected a column beside the target to learn from, received {named(targets)} "
+            f"data: expected a column beside the target to learn from, received {listed(targets)} "
             f"and {len(set(dropped))} to drop."
         )
     return targets, dropped
@@ -128,7 +128,7 @@ def _check_known(argument: str, name: str, columns: Sequence[str]) -> None:
         return
     lower = {column.lower(): column for column in columns}
     near = [lower[found] for found in difflib.get_close_matches(name.lower(), lower, n=3)]
-    meant = f"did you mean {named(near)}?" if near else f"there are {named(columns)}."
+    meant = f"did you mean {listed(near)}?" if near else f"there are {listed(columns)}."
     raise ValueError(
         f"{argument}: expected the name of a column, received {shown(name)}, which is none; {meant}"
     )

@@ -7,7 +7,7 @@ import pandas as pd
 from pandas.api import types
 
 from batchlab.foundation.checks import shown
-from batchlab.problems.readers.column_names import named
+from batchlab.problems.readers.column_names import listed
 
 NUMBERS, FLAGS, DATES, TEXT = "numbers", "flags", "dates", "text"
 # Of dates in text only these say by themselves which part is the day.
@@ -37,7 +37,7 @@ class Typed(NamedTuple):
         return [name for name, kind in self.kinds.items() if kind in kinds]
 
 
-def typed(frame: pd.DataFrame) -> Typed:
+def typed_columns(frame: pd.DataFrame) -> Typed:
     """Return a table with dates as days, yes or no as 1 or 0, and text as text or NaN.
 
     Parameters
@@ -83,7 +83,7 @@ def as_kind(name: str, column: pd.Series) -> tuple[str, pd.Series]:
     if isinstance(dtype, pd.PeriodDtype):
         column, dtype = column.dt.to_timestamp(), np.dtype("datetime64[ns]")
     if isinstance(dtype, pd.CategoricalDtype):
-        return TEXT, _text(column.astype(object))
+        return TEXT, _text_column(column.astype(object))
     if types.is_bool_dtype(dtype):
         return FLAGS, _floats(column)
     if types.is_complex_dtype(dtype):
@@ -116,7 +116,7 @@ def _inferred(name: str, column: pd.Series) -> tuple[str, pd.Series]:
             f"column {shown(name)}: expected numbers, text or dates, received a "
             f"{type(strange[0]).__name__}, {shown(strange[0])}."
         )
-    text = _text(column)
+    text = _text_column(column)
     values = text.dropna()
     for pattern, form in _DATED.items():
         if len(values) and values.str.match(pattern).all():
@@ -135,7 +135,7 @@ def _days(column: pd.Series) -> pd.Series:
     return (dates - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(days=1)
 
 
-def _text(column: pd.Series) -> pd.Series:
+def _text_column(column: pd.Series) -> pd.Series:
     """Return a column of `str` and NaN; what is blank is missing, as it is in a file."""
     text = column.astype(object).map(lambda value: str(value).strip(), na_action="ignore")
     return text.where(text.notna() & (text != ""), np.nan).astype(object)
@@ -153,4 +153,4 @@ def _check_finite(name: str, values: pd.Series) -> None:
 def date_note(table: Typed) -> list[str]:
     """Return a note on the columns of dates, if there are any."""
     dates = table.of(DATES)
-    return [f"Dates became numbers of days: {named(dates)}."] if dates else []
+    return [f"Dates became numbers of days: {listed(dates)}."] if dates else []

@@ -168,7 +168,7 @@ def _head(path: Path, packed: bool) -> tuple[str, float]:
 
 def _header(head: str) -> Header:
     """Return the names in the first line, by the separator that makes the most of it."""
-    found = {each: _names(head, each) for each in SEPARATORS}
+    found = {each: _names_in_head(head, each) for each in SEPARATORS}
     separator = max(found, key=lambda each: len(found[each]))
     columns = found[separator]
     if len(columns) == 1 and len(columns[0].split()) > 1:
@@ -176,7 +176,7 @@ def _header(head: str) -> Header:
     return Header(columns, separator)
 
 
-def _names(head: str, separator: str) -> list[str]:
+def _names_in_head(head: str, separator: str) -> list[str]:
     lines = csv.reader(io.StringIO(head.lstrip()), delimiter=separator, skipinitialspace=True)
     try:
         names = next(lines)

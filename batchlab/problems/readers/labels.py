@@ -8,7 +8,7 @@ import pandas as pd
 from sklearn.preprocessing import LabelEncoder, StandardScaler
 
 from batchlab.foundation.checks import shown
-from batchlab.problems.readers.column_names import named
+from batchlab.problems.readers.column_names import listed
 from batchlab.problems.readers.columns import DATES, FLAGS, NUMBERS, TEXT, Typed
 
 MOST_WHOLE_NUMBERS = 20
@@ -68,14 +68,16 @@ def understood(table: Typed, task: str | None, known: Sequence[object] = ()) -> 
     """
     strange = table.of(DATES)
     if strange:
-        raise TypeError(f"target: expected classes or numbers, received dates in {named(strange)}.")
+        raise TypeError(
+            f"target: expected classes or numbers, received dates in {listed(strange)}."
+        )
     if table.frame.shape[1] > 1:
-        return _numbers(table, task)
+        return _numbers_target(table, task)
     name, kind = next(iter(table.kinds.items()))
     column = table.frame[name].to_numpy()
     decided = task or ("regression" if kind == NUMBERS and not _few(column) else "classification")
     if decided == "regression":
-        return _numbers(table, task)
+        return _numbers_target(table, task)
     if kind == FLAGS:
         column, known = column.astype(int), ("False", "True")
     elif kind == NUMBERS and (column == np.rint(column)).all():
@@ -113,19 +115,19 @@ def _classes(
     which = "The target" if name == "target" else f"The target {shown(name)}"
     note = f"{which}: {len(names)} classes, {'as asked' if task else why}"
     unnamed = not known and found == list(range(len(found)))
-    note += "." if unnamed else f": {named(names)}."
+    note += "." if unnamed else f": {listed(names)}."
     return Target(labels, "classification", () if unnamed else tuple(names), note)
 
 
-def _numbers(table: Typed, task: str | None) -> Target:
+def _numbers_target(table: Typed, task: str | None) -> Target:
     text = table.of(TEXT)
     if text or task == "classification":
         expected = "numbers for a regression" if text else "one column of classes"
-        received = f"text in {named(text)}" if text else f"{len(table.kinds)}"
+        received = f"text in {listed(text)}" if text else f"{len(table.kinds)}"
         raise TypeError(f"target: expected {expected}, received {received}.")
     values = table.frame.to_numpy("float64")
     which = f"{values.shape[1]} targets" if values.shape[1] > 1 else "The target"
-    which += "" if [*table.kinds] == ["target"] else f" {named(table.kinds)}"
+    which += "" if [*table.kinds] == ["target"] else f" {listed(table.kinds)}"
     why = "as asked" if task else "since there are several"
     if values.shape[1] == 1 and not task:
         whole = bool((values == np.rint(values)).all())

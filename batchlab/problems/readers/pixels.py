@@ -68,7 +68,7 @@ def prepared_pixels(x: np.ndarray, rows: Mapping[str, np.ndarray], *, dtype: str
     step = max(1, _BYTES_AT_ONCE // (8 * max(1, x[0].size)))
     for batch in gen_batches(len(train), step):
         with np.errstate(over="ignore", invalid="ignore"):
-            scaler.partial_fit(_checked(x[train[batch]]).reshape(-1, 1))
+            scaler.partial_fit(_sampled(x[train[batch]]).reshape(-1, 1))
     if not np.isfinite(scaler.scale_[0]):
         raise ValueError(
             "data: expected numbers of which a standard deviation can be computed, received too "
@@ -78,7 +78,7 @@ def prepared_pixels(x: np.ndarray, rows: Mapping[str, np.ndarray], *, dtype: str
     for part, own in rows.items():
         parts[part] = np.empty((len(own), *x.shape[1:]), dtype)
         for batch in gen_batches(len(own), step):
-            found = _checked(x[own[batch]])
+            found = _sampled(x[own[batch]])
             parts[part][batch] = scaler.transform(found.reshape(-1, 1)).reshape(found.shape)
     note = (
         f"All values were standardized with one mean, {scaler.mean_[0]:.6g}, and one standard "
@@ -87,7 +87,7 @@ def prepared_pixels(x: np.ndarray, rows: Mapping[str, np.ndarray], *, dtype: str
     return Prepared(parts, [note])
 
 
-def _checked(x: np.ndarray) -> np.ndarray:
+def _sampled(x: np.ndarray) -> np.ndarray:
     """Return a few samples in float64."""
     found = x.astype("float64")
     bad = found.size - np.isfinite(found).sum()

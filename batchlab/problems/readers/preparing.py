@@ -10,8 +10,8 @@ from sklearn.impute import MissingIndicator, SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from batchlab.problems.readers.column_choice import Columns, chosen_columns, in_words
-from batchlab.problems.readers.column_names import named
+from batchlab.problems.readers.column_choice import Columns, chosen_columns, columns_in_words
+from batchlab.problems.readers.column_names import listed
 from batchlab.problems.readers.columns import Typed, date_note
 
 MOST_CATEGORIES = 30  # of a column; the rarer ones share a feature
@@ -68,7 +68,7 @@ def prepared_columns(table: Typed, rows: Mapping[str, np.ndarray], *, dtype: str
     notes = [*columns.notes, *_done(columns, table, fitted)]
     n_features = parts["train"].shape[1]
     if n_features != len(table.kinds):
-        notes.append(f"{in_words(len(table.kinds))} became {n_features} features.")
+        notes.append(f"{columns_in_words(len(table.kinds))} became {n_features} features.")
     return Prepared(parts, notes)
 
 
@@ -121,7 +121,7 @@ def _check_scaled(fitted: ColumnTransformer, columns: Columns) -> None:
     if wrong:
         raise ValueError(
             "data: expected numbers of which a standard deviation can be computed, received too "
-            f"large ones in {named(wrong)}."
+            f"large ones in {listed(wrong)}."
         )
 
 
@@ -130,29 +130,31 @@ def _done(columns: Columns, table: Typed, fitted: ColumnTransformer) -> list[str
     notes = date_note(table)
     if columns.numbers:
         notes.append(
-            f"Standardized {in_words(len(columns.numbers))} of numbers with the training part's "
-            "means and standard deviations."
+            f"Standardized {columns_in_words(len(columns.numbers))} of numbers with the training "
+            "part's means and standard deviations."
         )
     if columns.flags:
-        notes.append(f"{in_words(len(columns.flags))} of yes or no became 1 or 0.".capitalize())
+        notes.append(
+            f"{columns_in_words(len(columns.flags))} of yes or no became 1 or 0.".capitalize()
+        )
     for names, words in (
         (columns.numbers, "numbers became their column's median in"),
         (columns.flags, "yes or no became the commoner one of"),
     ):
         gaps = _gaps(table, names)
         if len(gaps):
-            notes.append(f"Missing {words} the training part: {named(gaps.index, gaps)}.")
+            notes.append(f"Missing {words} the training part: {listed(gaps.index, gaps)}.")
     if columns.marked:
         notes.append(
             "Added a feature that marks missing values for each of "
-            f"{in_words(len(columns.marked))}: {named(columns.marked)}."
+            f"{columns_in_words(len(columns.marked))}: {listed(columns.marked)}."
         )
     if columns.text:
         encoder = fitted.named_transformers_["text"][-1]
         widths = [len(own) for own in encoder.categories_]
         notes.append(
-            f"Encoded {in_words(len(columns.text))} of text one-hot, different values in "
-            f"brackets: {named(columns.text, widths)}."
+            f"Encoded {columns_in_words(len(columns.text))} of text one-hot, different values in "
+            f"brackets: {listed(columns.text, widths)}."
         )
         rare = [
             name
@@ -160,11 +162,11 @@ def _done(columns: Columns, table: Typed, fitted: ColumnTransformer) -> list[str
             if own is not None
         ]
         if rare:
-            notes.append(f"Rare values share a feature in {named(rare)}.")
+            notes.append(f"Rare values share a feature in {listed(rare)}.")
         gaps = _gaps(table, columns.text)
         if len(gaps):
             notes.append(
-                f"Missing text became a value of its own, {MISSING!r}: {named(gaps.index, gaps)}."
+                f"Missing text became a value of its own, {MISSING!r}: {listed(gaps.index, gaps)}."
             )
     return notes
 

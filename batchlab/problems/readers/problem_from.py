@@ -8,8 +8,8 @@ import pandas as pd
 
 from batchlab.foundation.checks import LARGEST_SEED, choice, shown, whole_number
 from batchlab.problems.problem import STORED_TYPES, TASKS, Problem, from_arrays
-from batchlab.problems.readers.column_names import named
-from batchlab.problems.readers.columns import NUMBERS, TEXT, Typed, typed
+from batchlab.problems.readers.column_names import listed
+from batchlab.problems.readers.columns import NUMBERS, TEXT, Typed, typed_columns
 from batchlab.problems.readers.labels import scaled_targets, unbalanced_note, understood
 from batchlab.problems.readers.pixels import checked_shape, prepared_pixels, reshaped
 from batchlab.problems.readers.preparing import Prepared, prepared_columns
@@ -140,13 +140,13 @@ def problem_from(
 
 def _with_targets(given: Supplied) -> tuple[Supplied, Typed, list[str]]:
     """Leave out rows whose target is missing."""
-    targets = typed(given.y)
+    targets = typed_columns(given.y)
     known = targets.frame.notna().all(axis=1).to_numpy()
     if known.all():
         return given, targets, []
     if not known.any():
         raise ValueError(
-            f"target: expected values in {named(given.y)}, received {len(known)} missing ones."
+            f"target: expected values in {listed(given.y)}, received {len(known)} missing ones."
         )
     missing = len(known) - int(known.sum())
     note = f"Dropped {missing} row{'s' if missing > 1 else ''} without a target."
@@ -161,13 +161,13 @@ def _prepared(
     dtype: str,
 ) -> Prepared:
     if isinstance(x, pd.DataFrame):
-        table = typed(x)
+        table = typed_columns(x)
         if shape is None:
             return prepared_columns(table, rows, dtype=dtype)
         others = [each for each, kind in table.kinds.items() if kind != NUMBERS]
         if others:
             raise TypeError(
-                f"sample_shape: expected columns of numbers alone, received {named(others)}, of "
+                f"sample_shape: expected columns of numbers alone, received {listed(others)}, of "
                 f"{'text' if table.kinds[others[0]] == TEXT else table.kinds[others[0]]}."
             )
         x = table.frame.to_numpy()

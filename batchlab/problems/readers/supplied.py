@@ -16,7 +16,7 @@ from batchlab.problems.readers.column_names import (
     check_unique,
     checked_names,
     dropped_names,
-    named,
+    listed,
     target_names,
 )
 from batchlab.problems.readers.files import is_path, read_table, stem
@@ -99,7 +99,7 @@ def _bunch(data: Bunch, target: object, drop: object) -> Supplied:
     if data.get("data") is None or data.get("target") is None:
         raise ValueError(
             "data: expected a Bunch with data and target, received one with "
-            f"{named(data) or 'nothing'}."
+            f"{listed(data) or 'nothing'}."
         )
     x, names = data["data"], data.get("feature_names")
     if isinstance(x, np.ndarray) and x.ndim == 2 and names is not None:
@@ -123,7 +123,7 @@ def _pair(x: object, y: object, drop: object, name: str) -> Supplied:
         raise TypeError(
             f"target: expected a label or a number for each of {len(x)} samples, received None."
         )
-    y = _targets(y)
+    y = _supplied_targets(y)
     if len(x) != len(y):
         raise ValueError(
             f"data, target: expected the same length, received {len(x)} samples and {len(y)} "
@@ -172,7 +172,7 @@ def _samples(x: object) -> pd.DataFrame | np.ndarray:
     return frame
 
 
-def _targets(y: object) -> pd.DataFrame:
+def _supplied_targets(y: object) -> pd.DataFrame:
     if isinstance(y, pd.DataFrame):
         return _with_names(y)
     if isinstance(y, pd.Series):
