@@ -53,22 +53,24 @@ run: environment ## Execute every notebook that changed; their pages come to out
 	@$(PYTHON) -m batchlab run --output '$(RESULTS)' --jobs $(JOBS) $(PARAMS:%=--params %) \
 		$(DEVICE:%=--device %) $(NOTEBOOKS)
 
-test: environment ## Run all that guards the project: ruff, Pythons, tests, browser, nbval
-	@echo '== 1/7 ruff: rules'
+test: environment ## Run all that guards the project: ruff, layers, tests, browser, nbval
+	@echo '== 1/8 ruff: rules'
 	@$(PYTHON) -m ruff check .
-	@echo '== 2/7 ruff: format'
+	@echo '== 2/8 ruff: format'
 	@$(PYTHON) -m ruff format --check .
-	@echo '== 3/7 the other Pythons: every module imported, warnings as errors'
+	@echo '== 3/8 layers: imports run down'
+	@.venv/bin/lint-imports --no-logo --no-cache
+	@echo '== 4/8 the other Pythons: every module imported, warnings as errors'
 	@$(MAKE) --no-print-directory pythons
-	@echo '== 4/7 unit tests'
+	@echo '== 5/8 unit tests'
 	@$(PYTHON) tools/debian.py qemu-user
 	@$(PYTHON) -m pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder \
 		--ignore=tests/browser tests
-	@echo '== 5/7 the explorer and the site in a browser'
+	@echo '== 6/8 the explorer and the site in a browser'
 	@$(MAKE) --no-print-directory browser
-	@echo '== 6/7 fingerprint: this machine computes the published numbers'
+	@echo '== 7/8 fingerprint: this machine computes the published numbers'
 	@$(PYTHON) -m batchlab fingerprint
-	@echo '== 7/7 nbval: every stored output of every notebook comes out again'
+	@echo '== 8/8 nbval: every stored output of every notebook comes out again'
 	@$(PYTHON) -m pytest --nbval --nbval-cell-timeout=900 --numprocesses=2 --dist=loadscope notebooks
 	@echo '== all passed'
 

@@ -58,13 +58,14 @@ def _texts(source: Path, notebooks: Path, cards: list[Card], reference: dict[str
     contents = {
         "Look": ["Explorer <explorer>", "ledger"],
         "Notebooks": [*(f"notebooks/{one.name}" for one in cards), "notebooks/params"],
-        "Use": ["run", "contributing", "changelog"],
+        "Use": ["run", "architecture", "contributing", "changelog"],
         "Reference": [f"reference/{name}" for name in reference],
     }
     texts = {
         "index.md": front_page(pictured, cards, contents=contents),
         "ledger.md": ledger_page(ledger_rows(notebooks / f"{LEDGER}.ipynb"), judged),
         "run.md": "\n".join(["# Run it yourself\n", *(part for part in parts if part != judged)]),
+        "architecture.md": _read(DOCS / "architecture.md"),
         "contributing.md": _read(ROOT / "CONTRIBUTING.md"),
         "changelog.md": _read(ROOT / "CHANGELOG.md"),
     }

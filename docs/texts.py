@@ -13,6 +13,7 @@ _RENAMED = {
     "README.md": "run.md",
     "CHANGELOG.md": "changelog.md",
     "CONTRIBUTING.md": "contributing.md",
+    "docs/architecture.md": "architecture.md",
     "notebooks/params": "notebooks/params.md",
 }
 
