@@ -22,7 +22,6 @@ from .analysis.variance import crossed_seeds as crossed_seeds
 from .analysis.variance import variance_split as variance_split
 from .costs.memory import largest_batch as largest_batch
 from .costs.memory import memory_needed as memory_needed
-from .costs.memory_compiled import compiled_memory as compiled_memory
 from .costs.memory_peak import measured_peak as measured_peak
 from .costs.run_report import run_report as run_report
 from .costs.seconds import time_precisions as time_precisions

@@ -32,7 +32,7 @@ def is_x86() -> bool:
     return platform.machine().lower() in ("x86_64", "amd64")
 
 
-def xla_flags() -> list[str]:
+def _xla_flags() -> list[str]:
     """Return the flags that XLA takes from its environment.
 
     Returns
@@ -54,7 +54,7 @@ def round_alike() -> None:
     if not is_x86():
         return
     os.environ.setdefault(_KERNELS, "false")
-    given = xla_flags()
+    given = _xla_flags()
     added = [flag for shows, flag in _FLAGS.items() if shows not in " ".join(given)]
     os.environ["XLA_FLAGS"] = " ".join([*given, *added])
 
@@ -100,7 +100,7 @@ def otherwise_set() -> list[str]:
     list of str
         Flags of XLA, and variables with their values.
     """
-    given = xla_flags()
+    given = _xla_flags()
     found = [
         flag
         for flag in given
