@@ -133,7 +133,7 @@ def caption_html(text: str) -> str:
 
 
 def legend_html(entries: list[dict]) -> str:
-    """Return a legend from `explorer_figures.legend`; its lines and symbols are decoration."""
+    """Return a legend from `curves.legend`; its lines and symbols are decoration."""
     items = "".join(
         f'<li><span aria-hidden="true" style="{_swatch(one)}">'
         f"{_SYMBOLS.get(one.get('symbol'), '')}</span>{escape(one['name'])}</li>"

@@ -30,9 +30,9 @@ def typed_value(text: str, default: object) -> object:
 
     Examples
     --------
-    >>> typed("64", 32), typed("64", 0.5), typed("64", "SGD"), typed("[1e-3, 2]", [0.1])
+    >>> typed_value("64", 32), typed_value("64", 0.5), typed_value("64", "SGD"), typed_value("[1e-3, 2]", [0.1])
     (64, 64.0, '64', [0.001, 2.0])
-    >>> typed("yes", False), typed("6.5", 32)
+    >>> typed_value("yes", False), typed_value("6.5", 32)
     ('yes', '6.5')
     """
     if isinstance(default, str):

@@ -8,11 +8,11 @@ import xarray as xr
 from batchlab.engine.batch_sizes import BatchSize
 from batchlab.engine.optimizers import settings_of
 from batchlab.engine.settings import checked_settings
-from batchlab.engine.training import Training
 from batchlab.engine.weights import Build
 from batchlab.foundation.backend import keras
 from batchlab.problems.problem import Problem
-from batchlab.training.sweep import sweep
+from batchlab.training.grid import Cell
+from batchlab.training.store import Keys, Store
 
 
 def fit(
@@ -132,28 +132,6 @@ def fit(
     >>> history["val_accuracy"].shape
     (3, 5)
     """
-    if store is not None:
-        study = sweep(
-            build,
-            problem,
-            batch_size=batch_size,
-            epochs=epochs,
-            updates=updates,
-            records=records,
-            optimizer=optimizer,
-            loss=loss,
-            replicates=replicates,
-            seed=seed,
-            weight_seeds=weight_seeds,
-            order_seeds=order_seeds,
-            keep_weights=keep_weights,
-            device=device,
-            threads=threads,
-            train_samples=train_samples,
-            store=store,
-            progress=progress,
-        )
-        return _history_of(study)
     run = checked_settings(
         problem,
         batch_size=batch_size,
@@ -169,14 +147,12 @@ def fit(
         threads=threads,
         train_samples=train_samples,
     )
-    training = Training(build, problem, run, settings_of(optimizer), loss)
-    starts = training.ready(show_progress=progress)
-    return training.train(starts, show_progress=progress)
+    cell = Cell((), build, problem, run, settings_of(optimizer), loss, model="")
+    training = cell.training()
 
+    def trained() -> xr.Dataset:
+        return training.train(training.ready(show_progress=progress), show_progress=progress)
 
-def _history_of(study: xr.Dataset) -> xr.Dataset:
-    """Return a sweep of one cell as the history that it is."""
-    seconds = {name: study[name].item() for name in ("compile_seconds", "training_seconds")}
-    history = study.drop_vars(seconds).assign_attrs(seconds)
-    del history.attrs["held"]
-    return history
+    if store is None:
+        return trained()
+    return Store(store).found_or(trained, key=Keys().of(cell, training))

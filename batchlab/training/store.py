@@ -7,7 +7,7 @@ import os
 import platform
 import tempfile
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import h5netcdf
@@ -111,6 +111,14 @@ class Store:
             except BaseException:
                 Path(temporary).unlink(missing_ok=True)
                 raise
+
+    def found_or(self, make: Callable[[], xr.Dataset], *, key: str) -> xr.Dataset:
+        """Return the cell of a key; one that is not there is made, and kept."""
+        found = self.read(key)
+        if found is None:
+            found = make()
+            self.write(key, found)
+        return found
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[None]:

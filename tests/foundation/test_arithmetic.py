@@ -152,7 +152,7 @@ PROGRAMS = """
     os.environ["XLA_FLAGS"] = f"{{given}} {{dump}}"
     if not {settings}:
         os.environ["TENSORFLOW_USE_CUSTOM_CONTRACTION_KERNEL"] = "true"
-    from batchlab.engine.optimizers import _named
+    from batchlab.engine.optimizers import _optimizers_by_name
     keras, dtype, chosen = bl.keras, {dtype!r}, {chosen!r}
     L = keras.layers
     few = bl.blobs(160, n_train=80)
@@ -182,7 +182,7 @@ PROGRAMS = """
             build = functools.partial(model, layers=layers)
             bl.fit(build, problem, batch_size=40, epochs=1, progress=False)
     plain = functools.partial(bl.mlp, hidden_units=(9,), dtype=dtype)
-    for name, optimizer in _named().items():
+    for name, optimizer in _optimizers_by_name().items():
         if name != "schedulefreeadamw" and (not chosen or name in chosen):  # which fit refuses
             bl.fit(plain, few, batch_size=80, epochs=1, optimizer=optimizer(0.01), replicates=2,
                    progress=False)

@@ -109,11 +109,7 @@ class Laboratory:
             "batchlab.ledger.evidence.experiments",
             machine=experiment.machine,
         )
-        found = self._kept.read(key)
-        if found is None:
-            found = experiment.make(self)
-            self._kept.write(key, found)
-        return found
+        return self._kept.found_or(lambda: experiment.make(self), key=key)
 
     def _experiment(self, name: str) -> Experiment:
         return self._experiments[choice("experiment", name, tuple(self._experiments))]

@@ -38,8 +38,8 @@ def chosen_columns(table: Typed, train: pd.DataFrame) -> Columns:
 
     Examples
     --------
-    >>> from batchlab.problems.readers.columns import typed
-    >>> table = typed(pd.DataFrame({"a": [1, 2], "b": [3, 3]}))
+    >>> from batchlab.problems.readers.columns import typed_columns
+    >>> table = typed_columns(pd.DataFrame({"a": [1, 2], "b": [3, 3]}))
     >>> chosen_columns(table, table.frame).numbers
     ['a']
     """

@@ -24,9 +24,9 @@ def listed(names: Iterable[object], counts: Iterable[object] | None = None) -> s
 
     Examples
     --------
-    >>> named(["a", "b"], [3, 12])
+    >>> listed(["a", "b"], [3, 12])
     "'a' (3), 'b' (12)"
-    >>> named("abcdefg")
+    >>> listed("abcdefg")
     "'a', 'b', 'c', 'd', 'e' and 2 more"
     """
     words = [shown(str(name)) for name in names]

@@ -57,7 +57,7 @@ def typed_columns(frame: pd.DataFrame) -> Typed:
     Examples
     --------
     >>> frame = pd.DataFrame({"sold": [True, False], "day": ["2024-01-01", "2024-01-02"]})
-    >>> typed(frame).frame.to_numpy().tolist()
+    >>> typed_columns(frame).frame.to_numpy().tolist()
     [[1.0, 19723.0], [0.0, 19724.0]]
     """
     kinds, changed = {}, {}
