@@ -30,8 +30,10 @@ def typed_value(text: str, default: object) -> object:
 
     Examples
     --------
-    >>> typed_value("64", 32), typed_value("64", 0.5), typed_value("64", "SGD"), typed_value("[1e-3, 2]", [0.1])
-    (64, 64.0, '64', [0.001, 2.0])
+    >>> typed_value("64", 32), typed_value("64", 0.5), typed_value("64", "SGD")
+    (64, 64.0, '64')
+    >>> typed_value("[1e-3, 2]", [0.1])
+    [0.001, 2.0]
     >>> typed_value("yes", False), typed_value("6.5", 32)
     ('yes', '6.5')
     """
