@@ -4,6 +4,7 @@ import contextlib
 import signal
 import time
 from collections.abc import Callable, Iterator
+from types import FrameType
 
 # Who presses again so much later, in seconds, sees an import that hangs.
 PATIENCE = 30.0
@@ -14,10 +15,11 @@ class _Later:
 
     torn = False  # an import was stopped in this process
 
-    def __init__(self, handler: Callable):
-        self.handler, self.first = handler, None
+    def __init__(self, handler: Callable[[int, FrameType | None], object]):
+        self.handler = handler
+        self.first: float | None = None
 
-    def __call__(self, number: int, frame: object) -> None:
+    def __call__(self, number: int, frame: FrameType | None) -> None:
         now = time.monotonic()
         if self.first is None:
             self.first = now

@@ -9,7 +9,7 @@ import warnings
 import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 import pandas as pd
 
@@ -33,7 +33,7 @@ class Header(NamedTuple):
     separator: str
 
 
-def is_path(data: object) -> bool:
+def is_path(data: object) -> TypeGuard[str | os.PathLike[str]]:
     """Return whether this is the path of a file."""
     return isinstance(data, str | os.PathLike)
 
@@ -98,7 +98,7 @@ def _read_text(path: Path, target: object, drop: object) -> pd.DataFrame:
     columns, separator = _header(head)
     _, dropped = checked_names(columns, target, drop)
 
-    def read(source: object, **settings: object) -> pd.DataFrame:
+    def read(source: Path | io.StringIO, **settings: Any) -> pd.DataFrame:
         return pd.read_csv(
             source,
             sep=separator,

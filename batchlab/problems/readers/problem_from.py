@@ -118,9 +118,10 @@ def problem_from(
         test=test,
         random_state=random_state,
     )
+    scales: tuple[float, ...] = ()
     if classes:
         y = {part: target.values[own] for part, own in rows.items()}
-        scales, last = (), unbalanced_note(y["train"], target.class_names)
+        last = unbalanced_note(y["train"], target.class_names)
     else:
         y, scales, note = scaled_targets(target.values, rows)
         last = [note]

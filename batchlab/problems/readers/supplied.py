@@ -88,7 +88,7 @@ def supplied(data: object, target: object, drop: object) -> Supplied:
 def _columns_of(frame: pd.DataFrame, target: object, drop: object, name: str) -> Supplied:
     """Take the target out of a table's columns."""
     frame = _with_names(frame)
-    targets, dropped = checked_names(list(frame), target, drop)
+    targets, dropped = checked_names(list(frame.columns), target, drop)
     y = frame[targets]
     x, notes = _without_counter(frame.drop(columns=[*targets, *dropped]))
     return Supplied(x, y, name, notes=notes)
@@ -192,7 +192,7 @@ def _supplied_targets(y: object) -> pd.DataFrame:
 
 def _array(argument: str, values: object) -> np.ndarray:
     if isinstance(values, np.ma.MaskedArray):
-        values = values.astype("float64").filled(np.nan)
+        values = np.ma.filled(values.astype("float64"), np.nan)
     try:
         array = np.asarray(values)
     except (ValueError, TypeError) as error:
@@ -222,7 +222,7 @@ def _with_names(frame: pd.DataFrame) -> pd.DataFrame:
     if not len(frame):
         raise ValueError(f"data: expected rows, received shape {frame.shape}.")
     frame = frame.set_axis([str(name) for name in frame.columns], axis=1)
-    check_unique(list(frame))
+    check_unique(list(frame.columns))
     return frame.reset_index(drop=True)
 
 
