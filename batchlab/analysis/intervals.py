@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 import xarray as xr
+from numpy.typing import ArrayLike
 from scipy import stats
 
 CONFIDENCE = 0.95
@@ -163,7 +164,7 @@ def replicate_variance(values: xr.DataArray) -> xr.DataArray:
     return ((values - values.mean("replicate")) ** 2).sum("replicate") / spare
 
 
-def error_bars(mean: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+def error_bars(mean: ArrayLike, low: ArrayLike, high: ArrayLike) -> np.ndarray:
     """Return how far an interval reaches below and above the mean, as Matplotlib wants it.
 
     Parameters

@@ -3,6 +3,7 @@
 import statistics
 import time
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -57,7 +58,7 @@ def update_clock(
     """
     if clock == "keras":
         return KerasClock(build, problem, optimizer=optimizer, loss=loss, device=device).rounds
-    common = {
+    common: dict[str, Any] = {
         "optimizer": optimizer,
         "loss": loss,
         "device": device,

@@ -172,7 +172,9 @@ class _Holdings:
                 described[name] = self.of(value)
         return described
 
-    def _of_array(self, value: _ARRAYS) -> list:
+    def _of_array(
+        self, value: np.ndarray | np.generic | tf.Tensor | tf.Variable | keras.Variable
+    ) -> list:
         # A variable that is not the model's may change, and a tensor of a graph has no value.
         symbolic = isinstance(value, tf.Tensor) and tf.is_symbolic_tensor(value)
         if symbolic or isinstance(value, keras.Variable | tf.Variable):

@@ -1,6 +1,6 @@
 """What all figures share: a palette, and axes to draw on."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
@@ -18,7 +18,7 @@ def axes_or_new(ax: Axes | None, size: tuple[float, float] = (7.5, 4.5)) -> Axes
     return speak(plt.subplots(figsize=size, layout="constrained")[1] if ax is None else ax)
 
 
-def literal(words: object) -> str:
+def literal(words: Hashable) -> str:
     """Return somebody's own words as Matplotlib shows them letter by letter.
 
     It reads what stands between two dollars as mathematics, and leaves out of a legend what

@@ -1,6 +1,7 @@
 """Figures of the ledger: all verdicts at a glance, and measured effects beside what is claimed."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -160,7 +161,11 @@ def plot_findings(
     ]
     handles.append(Rectangle((0, 0), 1, 1, facecolor=_CLAIMED, label="as claimed"))
     if legend:
-        beside = {"loc": "upper left", "bbox_to_anchor": (1.01, 1), "frameon": False}
+        beside: dict[str, Any] = {
+            "loc": "upper left",
+            "bbox_to_anchor": (1.01, 1),
+            "frameon": False,
+        }
         ax.legend(handles=handles, fontsize=8, **beside)
     return ax
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -51,7 +52,7 @@ class Started:
 def twin_runs(
     build: Callable,
     problem: Problem,
-    runs: Mapping[str, Mapping[str, object]],
+    runs: Mapping[str, Mapping[str, Any]],
     *,
     epochs: int,
     records: int | Sequence[int] = 50,
