@@ -1,7 +1,7 @@
 """Means over replicates and their 95 % confidence intervals."""
 
 import warnings
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
 import xarray as xr
@@ -12,15 +12,18 @@ CONFIDENCE = 0.95
 RESAMPLES = 1999
 
 
-class Interval(NamedTuple):
+Bound = TypeVar("Bound", np.ndarray, float)
+
+
+class Interval(NamedTuple, Generic[Bound]):
     """A mean and its confidence interval; arrays where it is of several quantities."""
 
-    mean: np.ndarray
-    low: np.ndarray
-    high: np.ndarray
+    mean: Bound
+    low: Bound
+    high: Bound
 
 
-def mean_interval(values: np.ndarray) -> Interval:
+def mean_interval(values: np.ndarray) -> Interval[np.ndarray]:
     """Return the mean over replicates and its 95 % confidence interval.
 
     Bias-corrected and accelerated bootstrap over the replicates, 1,999 resamples, always the same

@@ -150,7 +150,7 @@ def _importable(build: Callable[[Problem], keras.Model] | str) -> tuple[str, dic
     return name, settings
 
 
-def _not_importable(build: Callable[[Problem], keras.Model]) -> ValueError:
+def _not_importable(build: Callable[[Problem], keras.Model] | str) -> ValueError:
     return ValueError(
         "build: expected a function that another process can import, such as batchlab.mlp or "
         f"'path/to/file.py:function', with settings that JSON can hold, received {shown(build)}."

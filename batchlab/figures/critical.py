@@ -140,7 +140,7 @@ def _draw_perfect(
 
 def draw_fit(ax: Axes, fit: pd.DataFrame, sizes: np.ndarray, cost: np.ndarray) -> None:
     """Draw the fitted curve, and where its b_noise lies."""
-    fitted, low, high = fit.loc["b_noise", ["fitted", "low", "high"]].tolist()
+    fitted, low, high = (float(fit[name].loc["b_noise"]) for name in ("fitted", "low", "high"))
     if np.isnan(fitted):
         return
     dense = np.geomspace(sizes.min(), sizes.max(), 100)

@@ -210,12 +210,10 @@ def preserved_random_state() -> Iterator[None]:
 class _Generator(random.Random):
     """A generator like Python's own, which is seeded along with it."""
 
-    def seed(
-        self, a: int | float | str | bytes | bytearray | None = None, version: int = 2
-    ) -> None:
-        super().seed(a, version)
-        if a is not None:  # not when it is made
-            random.seed(a, version)
+    def seed(self, value: int | None = None) -> None:  # type: ignore[override]
+        super().seed(value)
+        if value is not None:  # not when it is made
+            random.seed(value)
 
 
 @contextlib.contextmanager

@@ -4,7 +4,7 @@ import difflib
 import numbers
 import sys
 from collections.abc import Mapping
-from typing import TypeVar, cast
+from typing import TypeVar
 
 import numpy as np
 
@@ -65,7 +65,7 @@ def choice(name: str, value: object, options: tuple[Option, ...]) -> Option:
         If it is not.
     """
     if isinstance(value, str | None) and value in options:
-        return cast(Option, value)
+        return value
     expected = ", ".join(repr(option) for option in options)
     raise ValueError(f"{name}: expected one of {expected}, received {shown(value)}.")
 

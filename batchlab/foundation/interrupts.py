@@ -67,7 +67,8 @@ def imported_whole() -> Iterator[None]:
         raise
     finally:
         # A handler that a module has installed meanwhile stays.
-        if later is not None and signal.getsignal(signal.SIGINT) is later:
-            signal.signal(signal.SIGINT, later.handler)
-            if later.first is not None:
+        now = signal.getsignal(signal.SIGINT)
+        if isinstance(now, _Later) and now is later:
+            signal.signal(signal.SIGINT, now.handler)
+            if now.first is not None:
                 signal.raise_signal(signal.SIGINT)

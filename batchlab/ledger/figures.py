@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
@@ -155,7 +156,7 @@ def plot_findings(
     shown_verdicts = [
         verdict for verdict in VERDICTS if verdict in {finding.verdict for _, finding in rows}
     ]
-    handles = [
+    handles: list[Artist] = [
         Line2D([], [], color=_ink(verdict), marker=_LOOKS[verdict][1], linewidth=3, label=verdict)
         for verdict in shown_verdicts
     ]

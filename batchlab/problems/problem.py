@@ -202,6 +202,7 @@ def from_arrays(
         raise TypeError(f"name: expected a string, received {shown(name)}.")
     choice("task", task, TASKS)
     choice("dtype", dtype, STORED_TYPES)
+    given: dict[str, tuple[ArrayLike | None, ArrayLike | None]]
     given = {"train": (x_train, y_train), "test": (x_test, y_test)}
     if x_validation is not None or y_validation is not None:
         given["validation"] = x_validation, y_validation

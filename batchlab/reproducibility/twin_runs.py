@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import xarray as xr
@@ -146,4 +146,4 @@ def _relative(own: xr.DataArray, moved: xr.DataArray) -> xr.DataArray:
 
 
 def _norm(weights: xr.DataArray) -> xr.DataArray:
-    return np.sqrt((weights**2).sum("parameter", skipna=False))
+    return cast(xr.DataArray, np.sqrt((weights**2).sum("parameter", skipna=False)))
