@@ -1,6 +1,7 @@
 """Paired differences between the cells of a sweep."""
 
 from collections.abc import Hashable
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,7 @@ from batchlab.histories.metrics import chosen_metric, is_accuracy
 from batchlab.histories.records import grid_dimensions
 
 
-def compare(study: xr.Dataset, *, metric: str | None = None, **reference) -> pd.DataFrame:
+def compare(study: xr.Dataset, *, metric: str | None = None, **reference: Any) -> pd.DataFrame:
     """Return the differences of a final metric between cells, replicate by replicate.
 
     Replicate r has the same initial weights and orders in every cell, so the difference is taken

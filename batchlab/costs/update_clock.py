@@ -152,8 +152,8 @@ class _Ends(keras.callbacks.Callback):
         self.times: list[float] = []
         self.epochs: list[int] = []
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         self.times.append(time.perf_counter())
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         self.epochs.append(len(self.times))

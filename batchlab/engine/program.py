@@ -91,7 +91,7 @@ class Program:
         self.shape = shape
         self._seconds += time.perf_counter() - begin
 
-    def run(self, *arguments):
+    def run(self, *arguments: tf.Tensor) -> tuple[tf.Tensor, ...]:
         """Train: `TrainingLoop.run`, but for its last two arguments."""
         shape = self.shape
         sizes = (tf.zeros((size,), "int32") for size in (shape.batch_size, shape.last_size))

@@ -254,7 +254,9 @@ def _draw_bayes_boundary(problem: Problem, ax: Axes) -> None:
     ax.plot([], [], "--", color="dimgray", label="Bayes boundary")
 
 
-def _draw_boundary(ax: Axes, across, up, classes, **style) -> None:
+def _draw_boundary(
+    ax: Axes, across: np.ndarray, up: np.ndarray, classes: np.ndarray, **style: Any
+) -> None:
     for label in range(classes.max()):
         # Classes that had their turn are masked: a line drawn twice would fill its own dashes.
         inside = np.ma.masked_where(classes < label, (classes == label).astype(float))

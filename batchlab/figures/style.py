@@ -1,6 +1,7 @@
 """What all figures share: a palette, and axes to draw on."""
 
 from collections.abc import Hashable, Sequence
+from typing import TypeVar
 
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
@@ -11,6 +12,8 @@ from batchlab.figures.alt_text import speak
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442")
 LINE_STYLES = ("-", "--", "-.", ":")
 MARKERS = ("o", "^", "s", "D", "v", "P", "X", "*")
+
+Value = TypeVar("Value")
 
 
 def axes_or_new(ax: Axes | None, size: tuple[float, float] = (7.5, 4.5)) -> Axes:
@@ -28,6 +31,6 @@ def literal(words: Hashable) -> str:
     return f" {text}" if text.startswith("_") else text
 
 
-def cycled(values: Sequence, place: int):
+def cycled(values: Sequence[Value], place: int) -> Value:
     """Return the value at a place, beginning anew behind the last."""
     return values[place % len(values)]

@@ -59,7 +59,7 @@ def blank_problem(
     return Problem(x, y, x, y, None if n_classes is None else len(y), "blank")
 
 
-def checked_feature_shape(feature_shape: object) -> tuple[int, ...]:
+def checked_feature_shape(feature_shape: Sequence[int]) -> tuple[int, ...]:
     """Return the shape of a sample, if it is one.
 
     Raises

@@ -4,7 +4,7 @@ Imports neither TensorFlow nor Keras.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -246,7 +246,7 @@ def _doubts(study: xr.Dataset) -> list[str]:
     return [" ".join(lines)]
 
 
-def _listed_sizes(sizes) -> str:
+def _listed_sizes(sizes: Iterable) -> str:
     names = [str(int(size)) for size in sizes]
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 

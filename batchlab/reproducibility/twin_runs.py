@@ -56,7 +56,7 @@ def twin_runs(
     *,
     epochs: int,
     records: int | Sequence[int] = 50,
-    **common,
+    **common: Any,
 ) -> xr.Dataset:
     """Train each run twice, from weights that differ in their last bit, and tell the two apart.
 

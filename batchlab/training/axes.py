@@ -28,10 +28,11 @@ _TAKEN = {
 }
 
 
-def _several(given: Any) -> Any:
+def _several(given: object) -> Any:
     """Return a list if several values are given, else the value."""
-    several = np.iterable(given) and not isinstance(given, str | bytes | Mapping)
-    return list(given) if several else given
+    if np.iterable(given) and not isinstance(given, str | bytes | Mapping):
+        return list(given)
+    return given
 
 
 def batch_size_axis(given: SweptBatchSize) -> dict[str, Any]:

@@ -100,7 +100,7 @@ def runs_at(
     return runs
 
 
-def check_runs(runs: object) -> None:
+def check_runs(runs: Mapping[str, Mapping[str, Any]]) -> None:
     """Refuse what are no runs: a mapping of names to arguments.
 
     Raises

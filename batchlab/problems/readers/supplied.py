@@ -13,6 +13,7 @@ from sklearn.utils import Bunch
 
 from batchlab.foundation.checks import shown
 from batchlab.problems.readers.column_names import (
+    Names,
     check_unique,
     checked_names,
     dropped_names,
@@ -48,7 +49,7 @@ class Supplied(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-def supplied(data: object, target: object, drop: object) -> Supplied:
+def supplied(data: object, target: object, drop: Names) -> Supplied:
     """Return what somebody has, read from where it is.
 
     Parameters
@@ -85,7 +86,7 @@ def supplied(data: object, target: object, drop: object) -> Supplied:
     return _pair(data, target, drop, "arrays")
 
 
-def _columns_of(frame: pd.DataFrame, target: object, drop: object, name: str) -> Supplied:
+def _columns_of(frame: pd.DataFrame, target: object, drop: Names, name: str) -> Supplied:
     """Take the target out of a table's columns."""
     frame = _with_names(frame)
     targets, dropped = checked_names(list(frame.columns), target, drop)
@@ -94,7 +95,7 @@ def _columns_of(frame: pd.DataFrame, target: object, drop: object, name: str) ->
     return Supplied(x, y, name, notes=notes)
 
 
-def _bunch(data: Bunch, target: object, drop: object) -> Supplied:
+def _bunch(data: Bunch, target: object, drop: Names) -> Supplied:
     _check_none(target, "a scikit-learn Bunch")
     if data.get("data") is None or data.get("target") is None:
         raise ValueError(
@@ -116,7 +117,7 @@ def _bunch(data: Bunch, target: object, drop: object) -> Supplied:
     return found._replace(known=tuple(target_labels) if len(target_labels) > 1 else ())
 
 
-def _pair(x: object, y: object, drop: object, name: str) -> Supplied:
+def _pair(x: object, y: object, drop: Names, name: str) -> Supplied:
     """Put samples and targets that came apart together."""
     x = _samples(x)
     if y is None:
