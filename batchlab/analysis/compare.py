@@ -1,5 +1,8 @@
 """Paired differences between the cells of a sweep."""
 
+from collections.abc import Hashable
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import xarray as xr
@@ -11,7 +14,7 @@ from batchlab.histories.metrics import chosen_metric, is_accuracy
 from batchlab.histories.records import grid_dimensions
 
 
-def compare(study: xr.Dataset, *, metric: str | None = None, **reference) -> pd.DataFrame:
+def compare(study: xr.Dataset, *, metric: str | None = None, **reference: Any) -> pd.DataFrame:
     """Return the differences of a final metric between cells, replicate by replicate.
 
     Replicate r has the same initial weights and orders in every cell, so the difference is taken
@@ -77,7 +80,7 @@ def compare(study: xr.Dataset, *, metric: str | None = None, **reference) -> pd.
     return _comparison_rows(differences, index, lower_is_better=not is_accuracy(metric))
 
 
-def _value_label(study: xr.Dataset, name: str, value: object) -> object:
+def _value_label(study: xr.Dataset, name: str, value: Hashable) -> Hashable:
     """Return what stands for a value along a dimension: values that are no numbers have a name."""
     named = name in study.dims and study[name].dtype.kind in "OU"
     return str(value) if named else value
@@ -100,8 +103,8 @@ def _pairs(cells: pd.MultiIndex, later: np.ndarray, earlier: np.ndarray) -> pd.M
     """Return the index of pairs of cells."""
     minus = [f"minus {name}" for name in cells.names]
     both = [
-        *(cells.get_level_values(name)[later] for name in cells.names),
-        *(cells.get_level_values(name)[earlier] for name in cells.names),
+        *(cells.get_level_values(level)[later] for level in range(cells.nlevels)),
+        *(cells.get_level_values(level)[earlier] for level in range(cells.nlevels)),
     ]
     return pd.MultiIndex.from_arrays(both, names=[*cells.names, *minus])
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 import xarray as xr
+from numpy.typing import ArrayLike
 from scipy import stats
 
 from batchlab.analysis.intervals import CONFIDENCE, RESAMPLES, over_replicates
@@ -89,7 +90,7 @@ def critical_batch_size(times: xr.Dataset) -> pd.DataFrame:
     return pd.DataFrame(columns, index=pd.Index(PARAMETERS, name="parameter"))
 
 
-def fitted_updates(fit: pd.DataFrame, batch_size: np.ndarray) -> np.ndarray:
+def fitted_updates(fit: pd.DataFrame, batch_size: ArrayLike) -> np.ndarray:
     """Return S(b) of a fit.
 
     Parameters

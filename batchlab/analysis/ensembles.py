@@ -4,6 +4,7 @@ Imports neither TensorFlow nor Keras.
 """
 
 from collections.abc import Sequence
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -118,5 +119,5 @@ def _ensemble_rows(predictions: xr.DataArray, labels: np.ndarray, count: int) ->
 def _accuracy(probabilities: xr.DataArray, labels: np.ndarray) -> xr.DataArray:
     """Return the share of samples classified right; NaN where a probability is not finite."""
     right = probabilities.argmax("class", skipna=False) == xr.DataArray(labels, dims="sample")
-    sound = np.isfinite(probabilities).all(["class", "sample"])
+    sound = cast(xr.DataArray, np.isfinite(probabilities)).all(["class", "sample"])
     return right.mean("sample").where(sound)

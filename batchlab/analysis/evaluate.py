@@ -1,6 +1,7 @@
 """What histories and sweeps say in numbers: final metrics of the replicates, with intervals."""
 
 from collections.abc import Callable, Sequence
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -140,7 +141,7 @@ def evaluate(
         std=np.sqrt(replicate_variance(final)),
         min=final.min("replicate"),
         max=final.max("replicate"),
-        unsettled=np.sqrt(late).mean("replicate"),
+        unsettled=cast(xr.DataArray, np.sqrt(late)).mean("replicate"),
         variance=late.mean("replicate"),
         replicates=history.sizes["replicate"],
         diverged=diverged(history).sum("replicate"),

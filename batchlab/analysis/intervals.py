@@ -1,25 +1,29 @@
 """Means over replicates and their 95 % confidence intervals."""
 
 import warnings
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
 import xarray as xr
+from numpy.typing import ArrayLike
 from scipy import stats
 
 CONFIDENCE = 0.95
 RESAMPLES = 1999
 
 
-class Interval(NamedTuple):
+Bound = TypeVar("Bound", np.ndarray, float)
+
+
+class Interval(NamedTuple, Generic[Bound]):
     """A mean and its confidence interval; arrays where it is of several quantities."""
 
-    mean: np.ndarray
-    low: np.ndarray
-    high: np.ndarray
+    mean: Bound
+    low: Bound
+    high: Bound
 
 
-def mean_interval(values: np.ndarray) -> Interval:
+def mean_interval(values: np.ndarray) -> Interval[np.ndarray]:
     """Return the mean over replicates and its 95 % confidence interval.
 
     Bias-corrected and accelerated bootstrap over the replicates, 1,999 resamples, always the same
@@ -163,7 +167,7 @@ def replicate_variance(values: xr.DataArray) -> xr.DataArray:
     return ((values - values.mean("replicate")) ** 2).sum("replicate") / spare
 
 
-def error_bars(mean: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+def error_bars(mean: ArrayLike, low: ArrayLike, high: ArrayLike) -> np.ndarray:
     """Return how far an interval reaches below and above the mean, as Matplotlib wants it.
 
     Parameters

@@ -155,9 +155,9 @@ def scaled_rates(
     array([0.005, 0.01 , 0.02 ])
     """
     choice("rule", rule, tuple(RULES))
-    base = positive_number("base", base)
+    start = positive_number("base", base)
     sizes = np.array([positive_number("batch_sizes", size) for size in batch_sizes])
-    return positive_number("rate", rate) * (sizes / base) ** RULES[rule]
+    return positive_number("rate", rate) * (sizes / start) ** RULES[rule]
 
 
 def rate_rules(best: pd.DataFrame, *, base: int) -> dict[str, Callable[[int], float]]:
@@ -203,7 +203,7 @@ def rate_rules(best: pd.DataFrame, *, base: int) -> dict[str, Callable[[int], fl
         for rule in RULES
         for start in starts
     }
-    return {"re-tuned": lambda size: float(best.loc[size, "learning_rate"]), **scaled}
+    return {"re-tuned": lambda size: float(best["learning_rate"].loc[size]), **scaled}
 
 
 def _scaled(start: float, base: int, rule: str, size: int) -> float:

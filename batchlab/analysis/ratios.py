@@ -66,7 +66,8 @@ def ratio_interval(
         high = np.where(bounded, second.clip(0), np.inf)
         ratio = np.where(mean_below > 0, mean_above / mean_below, np.inf).clip(0)
     unknown = np.isnan(mean_above) | np.isnan(mean_below)
-    return tuple(np.where(unknown, np.nan, found) for found in (ratio, low, high))
+    ratio, low, high = (np.where(unknown, np.nan, found) for found in (ratio, low, high))
+    return ratio, low, high
 
 
 def _quantile(draws: int) -> float:

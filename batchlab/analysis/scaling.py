@@ -4,6 +4,7 @@ Imports neither TensorFlow nor Keras.
 """
 
 from collections.abc import Callable
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -71,10 +72,10 @@ def _ratios(
     name: str, values: xr.DataArray, reference: Callable[[np.ndarray], np.ndarray]
 ) -> dict[str, np.ndarray]:
     """Return the columns of mean values divided by those of a reference, with their interval."""
-    values = values.transpose("batch_size", "replicate").to_numpy()
-    if not len(values):
+    drawn = values.transpose("batch_size", "replicate").to_numpy()
+    if not len(drawn):
         return {f"{name}{end}": np.empty(0) for end in ("", "_low", "_high")}
-    found = interval_of(lambda means: means / reference(means), values)
+    found = interval_of(lambda means: means / reference(means), drawn)
     return dict(zip((name, f"{name}_low", f"{name}_high"), found, strict=True))
 
 
@@ -188,7 +189,8 @@ def noise_to_target(noise: xr.Dataset, reached: xr.DataArray, *, batch_size: int
     scale = noise["noise_scale"].transpose("replicate", "update").reset_coords(drop=True)
     update = noise["update"].astype("float64")
     until = update.shift(update=-1).fillna(np.inf)
-    spent = (np.minimum(until, reached.reset_coords(drop=True)) - update).clip(min=0)
+    end = cast(xr.DataArray, np.minimum(until, reached.reset_coords(drop=True)))
+    spent = (end - update).clip(min=0)
     way = spent / (1 + scale / batch_size)
     last = (spent > 0).cumsum("update").argmax("update")
     found = {

@@ -128,7 +128,7 @@ def first_reached(histories: dict[str, xr.Dataset], target: float) -> pd.DataFra
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis(name)
 
 
-def check_target(target: object, metric: object, *, task: str = "classification") -> None:
+def check_target(target: float, metric: str, *, task: str = "classification") -> None:
     """Refuse what is no target of a metric.
 
     Raises

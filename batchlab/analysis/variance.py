@@ -3,6 +3,8 @@
 Imports neither TensorFlow nor Keras.
 """
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import xarray as xr
@@ -16,7 +18,7 @@ from batchlab.histories.records import grid_dimensions
 ORIGINS = ("weights", "order", "both")
 
 
-def crossed_seeds(weights: int, orders: int, *, seed: int = 0) -> dict[str, object]:
+def crossed_seeds(weights: int, orders: int, *, seed: int = 0) -> dict[str, Any]:
     """Return the arguments of `fit` or `sweep` that cross initial weights with orders.
 
     Parameters

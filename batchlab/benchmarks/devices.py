@@ -147,8 +147,16 @@ def _checked_cells(
 
     def cell(count: int, size: int, device: str) -> Cell:
         seeds = [seed % DIFFERENT_WEIGHTS for seed in range(count)]
-        settings = {"replicates": count, "weight_seeds": seeds, "device": device}
-        return grid_of(build, problem, batch_size=size, epochs=1, **settings).cells[0]
+        grid = grid_of(
+            build,
+            problem,
+            batch_size=size,
+            epochs=1,
+            replicates=count,
+            weight_seeds=seeds,
+            device=device,
+        )
+        return grid.cells[0]
 
     sizes = _increasing("batch_sizes", batch_sizes)
     return {
@@ -172,7 +180,8 @@ def _timed_in_turns(
     forget_programs()
     trainings = {device: cell.training() for device, cell in cells.items()}
     starts = next(iter(trainings.values())).draw(show_progress=False)
-    calls, compiling, lengths, times = {}, {}, {}, {device: [] for device in cells}
+    calls, compiling, lengths = {}, {}, {}
+    times: dict[str, list[list[float]]] = {device: [] for device in cells}
     for device, training in trainings.items():
         training.trace()
         training.compile()
@@ -190,7 +199,7 @@ def _timed_in_turns(
 
 
 def _seconds_again(cell: Cell, training: Training, starts: Starts, epochs: int) -> float:
-    size, n_train = cell.run.batch_sizes.constant, cell.problem.n_train
+    size, n_train = cell.run.batch_sizes.of(0), cell.problem.n_train
     budget = checked_budget(size, n_train, epochs=epochs, updates=None, records=None)
     run = replace(cell.run, budget=budget)
     again = training.again(run, cell.optimizer[1]["learning_rate"])

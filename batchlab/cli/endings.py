@@ -4,6 +4,7 @@ import contextlib
 import errno
 import signal
 from collections.abc import Iterator
+from typing import NoReturn
 
 import click
 
@@ -45,7 +46,7 @@ class Commands(click.Group):
             signal.signal(signal.SIGTERM, before)
 
 
-def stopped(context: click.Context) -> None:
+def stopped(context: click.Context) -> NoReturn:
     """Say that a command was stopped, and end with status 130."""
     click.echo("stopped", err=True)
     context.exit(STOPPED)

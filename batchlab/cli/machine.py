@@ -1,6 +1,7 @@
 """The commands about a machine: does it compute the published numbers, and is its GPU faster."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -121,7 +122,7 @@ def fingerprint_command(
     show_default=True,
     help="Of weights and arithmetic.",
 )
-def devices(**given: object) -> None:
+def devices(**given: Any) -> None:
     """Measure from which batch size on, and from how many replicates, a GPU is faster.
 
     Trains on the CPU and on the GPU in turns, for some minutes, and prints the seconds of both, the

@@ -251,6 +251,7 @@ def _write_index(output: Path, found: Sequence["Notebook"], file: Path | None) -
     chosen = {notebook.name for notebook in found}
     # What earlier batches have left in this folder stays on its page.
     there = {path.stem for path in output.glob("*.html") if path.with_suffix(".ipynb").is_file()}
-    written, failed = write_index(output, sorted(chosen | there), parameters=file and file.stem)
+    parameters = file.stem if file else None
+    written, failed = write_index(output, sorted(chosen | there), parameters=parameters)
     click.echo(f"Open {written}")
     return [name for name in failed if name in chosen]

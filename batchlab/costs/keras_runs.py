@@ -66,7 +66,7 @@ class KerasRun:
 
     def fit(self, *, epochs: int = 1, steps_per_epoch: int | None = None) -> float:
         """Train with the test samples as validation data; return the seconds it took."""
-        problem, classes = self._problem, np.eye(self._problem.n_classes)
+        problem, classes = self._problem, np.eye(self._problem.n_outputs)
         with preserved_random_state(), quiet_logging(), warnings.catch_warnings():
             # That the data ran out before the steps did, which is what is looked at.
             warnings.filterwarnings("ignore", "Your input ran out of data", UserWarning)

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import joblib
 import psutil
-from numpy._core import _multiarray_umath  # numpy.show_runtime prints from it what we look up
+
+# numpy.show_runtime prints from it what we look up.
+from numpy._core import _multiarray_umath  # type: ignore[attr-defined]
 
 from batchlab.foundation.arithmetic import is_x86, why_not_alike
 from batchlab.foundation.backend import keras, tf

@@ -153,7 +153,7 @@ def largest_batch(
     return (int(memory) - needs.fixed()) // needs.each()
 
 
-def listed_batch_sizes(batch_size: object) -> list[int]:
+def listed_batch_sizes(batch_size: int | Sequence[int]) -> list[int]:
     """Return one or several batch sizes as a list.
 
     Raises
@@ -168,7 +168,9 @@ def listed_batch_sizes(batch_size: object) -> list[int]:
     return [whole_number("batch_size", size, minimum=1) for size in sizes]
 
 
-def optimizer_or_default(optimizer: object) -> keras.optimizers.Optimizer:
+def optimizer_or_default(
+    optimizer: keras.optimizers.Optimizer | None,
+) -> keras.optimizers.Optimizer:
     """Return the optimizer, or SGD with momentum in place of None.
 
     Raises
@@ -186,7 +188,7 @@ def optimizer_or_default(optimizer: object) -> keras.optimizers.Optimizer:
     return optimizer
 
 
-def _needs(build: Build, problem: Problem, optimizer: object) -> _Needs:
+def _needs(build: Build, problem: Problem, optimizer: keras.optimizers.Optimizer | None) -> _Needs:
     check_problem(problem)
     optimizer = optimizer_or_default(optimizer)
     model, _, _ = initial_variables(build, problem, [0], show_progress=False)

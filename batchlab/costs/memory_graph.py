@@ -75,11 +75,11 @@ def _calls(model: keras.Model) -> Iterator:
             yield node
 
 
-def _is_activation(layer: object) -> bool:
+def _is_activation(layer: keras.Operation) -> bool:
     return isinstance(layer, keras.layers.Activation | keras.layers.ReLU | keras.layers.Softmax)
 
 
-def _activation(layer: object) -> str | None:
+def _activation(layer: keras.Operation) -> str | None:
     """Return the name of a layer's activation, "linear" if it has none."""
     if isinstance(layer, keras.layers.ReLU):
         plain = not layer.negative_slope and not layer.threshold and layer.max_value is None

@@ -21,7 +21,10 @@ _FIRST_VICTIM = Path("/proc/self/oom_score_adj")
 
 
 def task_for_process(
-    build: object, problem: Problem, optimizer: object, device: str | None
+    build: Callable[[Problem], keras.Model] | str,
+    problem: Problem,
+    optimizer: keras.optimizers.Optimizer | None,
+    device: str | None,
 ) -> dict:
     """Return what another process must know of a model, as JSON can hold it.
 
@@ -123,11 +126,12 @@ def answer(function: Callable[[dict], dict]) -> None:
     print(json.dumps(result))
 
 
-def _importable(build: object) -> tuple[str, dict]:
+def _importable(build: Callable[[Problem], keras.Model] | str) -> tuple[str, dict]:
     """Return the name and the keyword arguments by which another process can make `build`."""
-    settings = {}
+    settings: dict = {}
     if isinstance(build, functools.partial) and not build.args:
-        build, settings = build.func, build.keywords
+        settings = build.keywords
+        build = build.func
     name = build if isinstance(build, str) else name_of(build)
     try:
         found = build_from(name)
@@ -146,7 +150,7 @@ def _importable(build: object) -> tuple[str, dict]:
     return name, settings
 
 
-def _not_importable(build: object) -> ValueError:
+def _not_importable(build: Callable[[Problem], keras.Model] | str) -> ValueError:
     return ValueError(
         "build: expected a function that another process can import, such as batchlab.mlp or "
         f"'path/to/file.py:function', with settings that JSON can hold, received {shown(build)}."

@@ -1,8 +1,9 @@
 """What updates and whole trainings cost in seconds: measured alone and in turns."""
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -95,7 +96,7 @@ def time_updates(
 def time_runs(
     build: Build,
     problem: Problem,
-    runs: Mapping[str, Mapping[str, object]],
+    runs: Mapping[str, Mapping[str, Any]],
     *,
     epochs: int,
     replicates: int = 8,
@@ -157,7 +158,7 @@ def time_runs(
 def time_precisions(
     build: Build,
     problem: Problem,
-    runs: Mapping[str, Mapping[str, object]],
+    runs: Mapping[str, Mapping[str, Any]],
     *,
     epochs: int,
     replicates: int = 8,
@@ -198,7 +199,8 @@ def time_precisions(
     """
     check_takes_dtype(build)
     common = {"epochs": epochs, "replicates": replicates, "device": device, "threads": threads}
-    builds = [functools.partial(build, dtype=dtype) for dtype in PRECISIONS]
+    made: Callable[..., keras.Model] = build
+    builds = [functools.partial(made, dtype=dtype) for dtype in PRECISIONS]
     each = [_cells_of(own, problem, runs, common) for own in builds]
     cells = [cell for pair in zip(*each, strict=True) for cell in pair]
     seconds = seconds_in_turns(cells, repeats).reshape(-1, len(runs), len(PRECISIONS))

@@ -3,6 +3,7 @@
 import statistics
 import time
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -57,7 +58,7 @@ def update_clock(
     """
     if clock == "keras":
         return KerasClock(build, problem, optimizer=optimizer, loss=loss, device=device).rounds
-    common = {
+    common: dict[str, Any] = {
         "optimizer": optimizer,
         "loss": loss,
         "device": device,
@@ -151,8 +152,8 @@ class _Ends(keras.callbacks.Callback):
         self.times: list[float] = []
         self.epochs: list[int] = []
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         self.times.append(time.perf_counter())
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         self.epochs.append(len(self.times))

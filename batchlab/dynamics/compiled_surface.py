@@ -7,7 +7,7 @@ numbers cannot depend on those beside it.
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
 
 import joblib
@@ -39,7 +39,7 @@ class CompiledSurface:
 
     def __init__(self, surface: LossSurface):
         self.surface = surface
-        self._compiled = {}
+        self._compiled: dict[Hashable, Callable] = {}
 
     def measure(self, rows: np.ndarray, samples: Samples) -> np.ndarray:
         """Return loss and score on some samples, shape (rows, 2)."""

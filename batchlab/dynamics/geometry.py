@@ -1,5 +1,7 @@
 """Where training goes: how far from the start, and how sharp the loss is there."""
 
+from typing import cast
+
 import numpy as np
 import xarray as xr
 from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
@@ -49,12 +51,14 @@ def distance_from_start(build: Build, problem: Problem, history: xr.Dataset) -> 
     if "initial_weights" not in history:
         raise ValueError(
             "history: expected initial_weights, which fit and sweep keep with "
-            f"keep_weights='epochs', received the variables {', '.join(history.data_vars)}."
+            f"keep_weights='epochs', received the variables "
+            f"{', '.join(map(str, history.data_vars))}."
         )
     trained = {"parameter": np.flatnonzero(kept.surface.surface.trainable)}
     start = history["initial_weights"].isel(trained)
     moved = kept.weights.isel(trained) - start.reset_coords(drop=True)
-    distance = np.sqrt((moved**2).sum("parameter", skipna=False)).transpose(*kept.weights.dims[:-1])
+    squared = (moved**2).sum("parameter", skipna=False)
+    distance = cast(xr.DataArray, np.sqrt(squared)).transpose(*kept.weights.dims[:-1])
     with np.errstate(divide="ignore", invalid="ignore"):
         relative = distance / np.sqrt((start**2).sum("parameter"))
     return xr.Dataset(

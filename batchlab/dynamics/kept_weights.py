@@ -140,7 +140,7 @@ def _weights(history: xr.Dataset, name: str, last: bool) -> xr.DataArray:
         if "weights" not in history:
             raise ValueError(
                 f"{name}: expected weights, which fit and sweep keep with keep_weights='epochs' or "
-                f"'final', received the variables {', '.join(history.data_vars)}."
+                f"'final', received the variables {', '.join(map(str, history.data_vars))}."
             )
         kept = history["weights"]
         return _with_replicate(kept.drop_vars([one for one in RECORDS if one in kept.coords]))

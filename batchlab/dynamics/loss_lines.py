@@ -98,7 +98,7 @@ def _paired(start: xr.DataArray, end: xr.DataArray) -> tuple[xr.DataArray, xr.Da
         start, end = xr.align(start, end, join="exact")
     except ValueError:
         differ = [
-            name
+            str(name)
             for name in start.dims
             if name in start.indexes
             and name in end.indexes
@@ -111,4 +111,5 @@ def _paired(start: xr.DataArray, end: xr.DataArray) -> tuple[xr.DataArray, xr.Da
         ) from None
     start, end = xr.broadcast(start, end)
     order = [name for name in start.dims if name not in ("replicate", "parameter")]
-    return tuple(one.transpose(*order, "replicate", "parameter") for one in (start, end))
+    start, end = (one.transpose(*order, "replicate", "parameter") for one in (start, end))
+    return start, end

@@ -122,7 +122,7 @@ class LossSurface:
                 outer.watch(trainable)
                 with tf.GradientTape() as inner:
                     inner.watch(trainable)
-                    loss, _ = self._replicate.evaluate((trainable, others, None), x, y)
+                    loss, _ = self._replicate.evaluate((trainable, others, []), x, y)
                 gradient = self._flat(inner.gradient(loss, trainable))
                 along = tf.reduce_sum(gradient * vector)
             return x.shape[0] * self._flat(outer.gradient(along, trainable))
@@ -160,7 +160,7 @@ class LossSurface:
         trainable, others, _ = self._state(row)
         with tf.GradientTape() as tape:
             tape.watch(trainable)
-            loss, _ = self._replicate.evaluate((trainable, others, None), x, y)
+            loss, _ = self._replicate.evaluate((trainable, others, []), x, y)
         return self._flat(tape.gradient(loss, trainable))
 
     def _mean_gradient(self, row, x, y):

@@ -127,15 +127,15 @@ def minibatch_norms(noise: xr.Dataset, *, batch_size: Sequence[int] | None = Non
         sizes = noise["batch_size"]
     else:
         noise = noise.drop_vars("batch_size", errors="ignore")
-        sizes = checked_sizes(batch_size, n_train)
-        sizes = xr.DataArray(sizes, dims="batch_size", coords={"batch_size": sizes})
+        listed = checked_sizes(batch_size, n_train)
+        sizes = xr.DataArray(listed, dims="batch_size", coords={"batch_size": listed})
     squared = noise["gradient_norm"] ** 2 + noise["noise_trace"] * (1 / sizes - 1 / n_train)
     found = {"squared_norm": squared, "norm": np.sqrt(squared)}
     found |= {"summed_squared_norm": sizes**2 * squared, "summed_norm": sizes * np.sqrt(squared)}
     return xr.Dataset(found, attrs={"n_train": n_train})
 
 
-def checked_sizes(batch_size: object, n_train: int) -> list[int]:
+def checked_sizes(batch_size: Sequence[int] | np.ndarray | None, n_train: int) -> list[int]:
     """Return batch sizes if they are different whole numbers from 1 to n_train, at least one.
 
     Raises

@@ -108,8 +108,9 @@ def checked_batch_sizes(
     """
     if not callable(batch_size):
         return BatchSizes(n_train, (checked_batch_size(batch_size, n_train),))
-    sizes, made = [], 0
-    while len(sizes) < epochs if epochs is not None else made < updates:
+    sizes: list[int] = []
+    made = 0
+    while (epochs is not None and len(sizes) < epochs) or (updates is not None and made < updates):
         if len(sizes) == MOST_SCHEDULED_EPOCHS:
             raise ValueError(
                 f"batch_size: expected a number for more than {MOST_SCHEDULED_EPOCHS} epochs, "

@@ -134,13 +134,12 @@ def checked_budget(
         If both or neither of `epochs` and `updates` are given, or a number is out of its range.
     """
     one_of(epochs=epochs, updates=updates)
-    if epochs is not None:
-        epochs = whole_number("epochs", epochs, minimum=1)
-    else:
-        updates = whole_number("updates", updates, minimum=1)
-    sizes = checked_batch_sizes(batch_size, n_train, epochs=epochs, updates=updates)
     if epochs is None:
+        updates = whole_number("updates", updates, minimum=1)
+        sizes = checked_batch_sizes(batch_size, n_train, updates=updates)
         return Budget("updates", updates, sizes, spaced_records(records, updates, "updates"))
+    epochs = whole_number("epochs", epochs, minimum=1)
+    sizes = checked_batch_sizes(batch_size, n_train, epochs=epochs)
     total = sizes.updates_by(epochs)
     if records is not None:
         return Budget("updates", total, sizes, spaced_records(records, total, "updates"))
@@ -151,7 +150,7 @@ def checked_budget(
     return Budget("epochs", epochs, sizes, ends)
 
 
-def one_of(**given: object) -> str:
+def one_of(**given: int | None) -> str:
     """Return the name of the one argument that is not None.
 
     Raises

@@ -115,7 +115,7 @@ def train_replicates(
     ):
         futures = [pool.submit(work, task) for task in tasks]
         try:
-            pending = futures
+            pending = set(futures)
             while pending:
                 done, pending = wait(pending, timeout=0.1, return_when=FIRST_EXCEPTION)
                 for future in done:
@@ -223,7 +223,8 @@ class _GroupTraining:
 
         Where a training is divided changes no number.
         """
-        piece, updates = [], 0
+        piece: list[Segment] = []
+        updates = 0
         while left and len(piece) < self._shape.capacity:
             segment = left.popleft()
             room = self._updates_a_piece - updates

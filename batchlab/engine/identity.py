@@ -6,7 +6,7 @@ import inspect
 import json
 import re
 import types
-from collections.abc import Mapping, Set
+from collections.abc import Callable, Mapping, Set
 
 import numpy as np
 
@@ -143,7 +143,7 @@ class _Holdings:
             return repr(value)
         return self._of_object(value)
 
-    def _of_part(self, part: object) -> list:
+    def _of_part(self, part: keras.Operation | keras.Variable) -> list:
         if isinstance(part, keras.Variable):
             rules = part.regularizer, part.constraint, part.overwrite_with_gradient, part._autocast
             return [list(part.shape), part.dtype, part.trainable, *map(self.of, rules)]
@@ -172,7 +172,9 @@ class _Holdings:
                 described[name] = self.of(value)
         return described
 
-    def _of_array(self, value: object) -> list:
+    def _of_array(
+        self, value: np.ndarray | np.generic | tf.Tensor | tf.Variable | keras.Variable
+    ) -> list:
         # A variable that is not the model's may change, and a tensor of a graph has no value.
         symbolic = isinstance(value, tf.Tensor) and tf.is_symbolic_tensor(value)
         if symbolic or isinstance(value, keras.Variable | tf.Variable):
@@ -203,7 +205,7 @@ class _Holdings:
             return [named]
         return [named, self._attributes(vars(value), vars(value).keys())]
 
-    def _named(self, thing: object) -> str:
+    def _named(self, thing: type | types.ModuleType | Callable) -> str:
         """Return the name of a class, function or module, told if it is Keras's."""
         self.told &= _of_keras(thing)
         return _name(thing)
@@ -221,11 +223,11 @@ def _contents(cell: types.CellType) -> list:
         return []
 
 
-def _of_keras(thing: object) -> bool:
+def _of_keras(thing: type | types.ModuleType | Callable) -> bool:
     return _name(thing).startswith("keras.")
 
 
-def _name(thing: object) -> str:
+def _name(thing: type | types.ModuleType | Callable) -> str:
     if inspect.ismodule(thing):
         return thing.__name__
     return f"{thing.__module__}.{getattr(thing, '__qualname__', '')}"

@@ -5,7 +5,7 @@ from batchlab.foundation.checks import shown
 
 
 def checked_loss(
-    loss: object, outputs: int, dtype: str, *, task: str = "classification"
+    loss: keras.losses.Loss | None, outputs: int, dtype: str, *, task: str = "classification"
 ) -> keras.losses.Loss:
     """Return a copy of the loss whose own arithmetic is in the type of the run.
 
@@ -52,10 +52,10 @@ def checked_loss(
         )
     # Not by `copy`, which Keras directs through its saving, and a loss's settings may not all be in
     # its config. Nor has Keras a public way to change the type.
-    loss = unpacked(packed(loss))
-    loss._dtype_policy = keras.DTypePolicy(dtype)
-    loss._dtype = dtype
-    return loss
+    copied: keras.losses.Loss = unpacked(packed(loss))
+    copied._dtype_policy = keras.DTypePolicy(dtype)
+    copied._dtype = dtype
+    return copied
 
 
 def packed(loss: keras.losses.Loss | None) -> tuple[type, dict] | None:
@@ -67,6 +67,6 @@ def unpacked(parts: tuple[type, dict] | None) -> keras.losses.Loss | None:
     """Return the loss that `packed` took apart, a new one."""
     if parts is None:
         return None
-    loss = object.__new__(parts[0])
+    loss: keras.losses.Loss = object.__new__(parts[0])
     loss.__dict__.update(parts[1])
     return loss

@@ -90,7 +90,7 @@ def _takes(optimizer_class: type, name: str) -> bool:
 
 
 @functools.cache
-def _stateless(optimizer_class: type) -> type:
+def _stateless(optimizer_class: type) -> type[keras.optimizers.Optimizer]:
     """Return a subclass whose `stateless_apply` works on TensorFlow.
 
     Keras's TensorFlow mixin overrides the assignments with ones that need ``tf.Variable``s, for

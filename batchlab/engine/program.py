@@ -4,7 +4,6 @@ import math
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -38,7 +37,7 @@ class Program:
         TensorFlow's name of it.
     """
 
-    def __init__(self, replicate: Replicate, shape: Shape, device: str, made_for: object):
+    def __init__(self, replicate: Replicate, shape: Shape, device: str, made_for: str | None):
         self.device = device
         self._made_for = made_for
         self._replicate = replicate
@@ -72,7 +71,9 @@ class Program:
             self._compiled = True
             return self._seconds + time.perf_counter() - begin
 
-    def initial_slots(self, learning_rate: object) -> list[np.ndarray]:
+    def initial_slots(
+        self, learning_rate: float | keras.optimizers.schedules.LearningRateSchedule
+    ) -> list[np.ndarray]:
         """Return what the optimizer's variables of one replicate start from.
 
         One program serves all constant learning rates, since such a rate is one of the variables;
@@ -90,7 +91,7 @@ class Program:
         self.shape = shape
         self._seconds += time.perf_counter() - begin
 
-    def run(self, *arguments):
+    def run(self, *arguments: tf.Tensor) -> tuple[tf.Tensor, ...]:
         """Train: `TrainingLoop.run`, but for its last two arguments."""
         shape = self.shape
         sizes = (tf.zeros((size,), "int32") for size in (shape.batch_size, shape.last_size))
@@ -103,7 +104,7 @@ class Program:
             self.run(*nothing)[2].numpy()
 
 
-_traces: OrderedDict[tuple, Callable] = OrderedDict()
+_traces: OrderedDict[tuple, tf.types.experimental.ConcreteFunction] = OrderedDict()
 _programs: OrderedDict[tuple, Program] = OrderedDict()
 _lock = threading.RLock()
 
@@ -115,7 +116,9 @@ def forget_programs() -> None:
         _traces.clear()
 
 
-def _traced(made_for: object, replicate: Replicate, shape: Shape, device: str) -> Callable:
+def _traced(
+    made_for: str | None, replicate: Replicate, shape: Shape, device: str
+) -> tf.types.experimental.ConcreteFunction:
     """Return the trace of a training loop, if there is none yet a new one."""
     key = made_for, shape.traced_as, device
     if not made_for or key not in _traces:

@@ -65,6 +65,7 @@ class Settings:
     def coordinates(self) -> dict[str, tuple[str, np.ndarray]]:
         """Return the seeds of each replicate, and the batch size at each record of a schedule."""
         own = range(self.seed, self.seed + self.replicates)
+        seeds: dict[str, Sequence[int]]
         if self.weight_seeds == self.order_seeds == own:
             seeds = {"seed": own}
         else:

@@ -59,7 +59,8 @@ class Training:
         loss: keras.losses.Loss | None,
     ):
         self._build, self._problem, self._run, self._optimizer = build, problem, run, optimizer
-        self.model, *self._first = initial_variables(build, problem, run.weight_seeds[:1])
+        self.model, *first = initial_variables(build, problem, run.weight_seeds[:1])
+        self._first: Starts = first[0], first[1]
         _check_policy(self.model)
         self._dtype = self.model.trainable_variables[0].dtype
         _check_memory(run, self.model.count_params(), self._dtype)
@@ -67,7 +68,7 @@ class Training:
         self.loss = checked_loss(
             loss, n_outputs(self.model, problem), self._dtype, task=problem.task
         )
-        self._programs = {}
+        self._programs: dict[int, Program] = {}
         self._compile_seconds = 0.0
 
     def trace(self) -> None:
@@ -150,26 +151,28 @@ class Training:
         """
         given = self._run.weight_seeds
         seeds = list(dict.fromkeys(given))
-        drawn = self._first
+        trainable, others = self._first
         if len(seeds) > 1:
-            model, *others = initial_variables(
+            model, *drawn = initial_variables(
                 self._build, self._problem, seeds[1:], show_progress=show_progress
             )
             check_alike(self.model, model)
-            drawn = [
+            trainable, others = (
                 [np.concatenate(pair) for pair in zip(*parts, strict=True)]
-                for parts in zip(self._first, others, strict=True)
-            ]
+                for parts in zip(self._first, drawn, strict=True)
+            )
         if len(seeds) < len(given):
             place_of = {seed: place for place, seed in enumerate(seeds)}
             places = [place_of[seed] for seed in given]
-            drawn = [[values[places] for values in part] for part in drawn]
-        return tuple(drawn)
+            trainable, others = (
+                [values[places] for values in part] for part in (trainable, others)
+            )
+        return trainable, others
 
     def starts_of(self, place: int) -> Starts:
         """Return what one replicate alone starts from."""
         seed = self._run.weight_seeds[place]
-        return tuple(initial_variables(self._build, self._problem, [seed])[1:])
+        return initial_variables(self._build, self._problem, [seed])[1:]
 
     def starts_like(self, starts: Starts) -> bool:
         """Return whether the first replicate of `starts` is this training's, to the last bit."""

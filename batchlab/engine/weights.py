@@ -139,7 +139,8 @@ def trained_model(
         needed = "final" if name == "weights" else "epochs"
         raise ValueError(
             f"history: expected {name}, which fit keeps with "
-            f"keep_weights={needed!r}; received the variables {', '.join(history.data_vars)}."
+            f"keep_weights={needed!r}; received the variables "
+            f"{', '.join(map(str, history.data_vars))}."
         )
     kept = history[name].isel(replicate=replicate)
     row = (kept.sel(epoch=epoch) if name == "epoch_weights" else kept).to_numpy()

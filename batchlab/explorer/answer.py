@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import cast
 
 import numpy as np
 import xarray as xr
@@ -11,7 +12,7 @@ from batchlab.analysis.intervals import Interval, mean_interval
 from batchlab.explorer.setting import Setting
 from batchlab.figures.curves import PARTS, band_of
 from batchlab.problems.plane import plane_grid
-from batchlab.problems.problem import Problem
+from batchlab.problems.problem import BayesAccuracy, Problem
 
 RESOLUTION = 50
 
@@ -55,15 +56,20 @@ class Answer:
     def ends(self) -> np.ndarray:
         """After how many epochs each replicate's loss was still finite, shape (replicates,)."""
         finite = np.isfinite(self.history["loss"]) & np.isfinite(self.history["val_loss"])
-        finite = (finite & np.isfinite(self.history["train_loss"])).to_numpy()
+        finite = cast(xr.DataArray, finite & np.isfinite(self.history["train_loss"])).to_numpy()
         return np.where(finite.all(axis=1), finite.shape[1], finite.argmin(axis=1))
 
-    def final(self, metric: str) -> Interval:
+    def final(self, metric: str) -> Interval[float]:
         """Return a metric after the last epoch: mean and 95 % interval of the sound replicates."""
         values = final_values(self.history, metric).dropna("replicate").to_numpy()
         return Interval(*map(float, mean_interval(values)))
 
-    def band(self, part: str, kind: str) -> Interval:
+    @property
+    def ceiling(self) -> BayesAccuracy:
+        """The accuracy of the Bayes rule, which is known of every problem of the explorer."""
+        return cast(BayesAccuracy, self.problem.bayes_accuracy)
+
+    def band(self, part: str, kind: str) -> Interval[np.ndarray]:
         """Return a learning curve's mean and interval after each epoch, over the sound replicates.
 
         Parameters
@@ -93,12 +99,12 @@ class Answer:
     @cached_property
     def numbers(self) -> dict[str, float]:
         """What the table shows, by name: accuracies and losses with intervals, what was spent."""
-        found = {}
+        found: dict[str, float] = {}
         for metric in ("val_accuracy", "train_accuracy", "val_loss", "train_loss"):
             found |= {
                 f"{metric}_{name}": value for name, value in self.final(metric)._asdict().items()
             }
-        ceiling = self.problem.bayes_accuracy
+        ceiling = self.ceiling
         attributes = self.history.attrs
         return found | {
             "bayes_test_accuracy": ceiling.test,
@@ -137,11 +143,11 @@ class Answer:
             weights = self.history["epoch_weights"].isel(epoch=epoch - 1)
         sound = weights.to_numpy()[(self.ends >= epoch)]
         if not len(sound):
-            return np.full((len(self.grid[2]), self.problem.n_classes), np.nan)
+            return np.full((len(self.grid[2]), self.problem.n_outputs), np.nan)
         units, points = self.setting.hidden_units, self.grid[2]
         # One at a time: what lies between the layers then stays in the processor's cache.
         believed = np.stack([outputs(one[None], points, units)[0].argmax(axis=1) for one in sound])
-        return (believed[:, :, None] == np.arange(self.problem.n_classes)).mean(axis=0)
+        return (believed[:, :, None] == np.arange(self.problem.n_outputs)).mean(axis=0)
 
 
 def outputs(weights: np.ndarray, points: np.ndarray, hidden_units: int) -> np.ndarray:

@@ -49,11 +49,12 @@ class App(widgets.VBox):
                 setting = Setting.from_query(query, setting)
             except ValueError as error:
                 refused = str(error)
-        self.explorer, self.answer, self.pinned = explorer, None, None
+        self.explorer = explorer
+        self.pinned: Answer | None = None
         self._drawing = False
         self._latest = Latest(explorer.stages, self._show, self._fail, settle=SETTLE)
         self.controls = Controls(setting, self.ask)
-        self.answer = explorer.answer(setting)
+        self.answer: Answer = explorer.answer(setting)
         self.parts = Parts(self.answer.setting.epochs)
         self.parts.keep.value = html.keep_html(setting)
         self.parts.pin.on_click(self.pin)
@@ -115,12 +116,12 @@ class App(widgets.VBox):
         self._latest.close()
         super().close()
 
-    def pin(self, _: object = None) -> None:
+    def pin(self, _: widgets.Button | None = None) -> None:
         """Keep what is shown, and draw what comes over it."""
         self.pinned = self.answer
         self._draw_pinned()
 
-    def unpin(self, _: object = None) -> None:
+    def unpin(self, _: widgets.Button | None = None) -> None:
         """Draw alone what is shown."""
         self.pinned = None
         self._draw_pinned()

@@ -1,6 +1,7 @@
 """The plane of two features: what the replicates believe after an epoch, and the samples."""
 
 import functools
+from typing import cast
 
 import numpy as np
 from contourpy import contour_generator  # Matplotlib's own, without a figure
@@ -8,6 +9,7 @@ from contourpy import contour_generator  # Matplotlib's own, without a figure
 from batchlab.explorer.answer import Answer
 from batchlab.explorer.curves import faded, layout_of
 from batchlab.figures.style import COLORS
+from batchlab.problems.mixture import GaussianMixture
 from batchlab.problems.plane import plane_grid
 from batchlab.problems.problem import Problem
 
@@ -69,7 +71,7 @@ def boundary_traces(answer: Answer, epoch: int) -> list:
             },
             "hoverinfo": "skip",
         }
-        for label in range(problem.n_classes)
+        for label in range(problem.n_outputs)
     ]
     return [*maps, _bayes_boundary(answer), *samples]
 
@@ -108,7 +110,8 @@ def _bayes_boundary(answer: Answer) -> dict:
 @functools.lru_cache(maxsize=8)
 def _bayes_edges(problem: Problem) -> tuple[list, list]:
     across, up, points = plane_grid(problem, 200)
-    best = problem.distribution.predict(points).reshape(len(up), len(across))
+    distribution = cast(GaussianMixture, problem.distribution)
+    best = distribution.predict(points).reshape(len(up), len(across))
     return _borders(best, across, up)
 
 
@@ -119,7 +122,7 @@ def _borders(classes: np.ndarray, across: np.ndarray, up: np.ndarray) -> tuple[l
     for label in range(classes.max()):
         # Classes that had their turn are masked: a line drawn twice would fill its own dashes.
         inside = np.ma.masked_where(classes < label, (classes == label).astype(float))
-        for line in contour_generator(across, up, inside).lines(0.5):
+        for line in map(np.asarray, contour_generator(across, up, inside).lines(0.5)):
             x += [*line[:, 0].tolist(), None]
             y += [*line[:, 1].tolist(), None]
     return x, y

@@ -3,7 +3,7 @@
 import functools
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TypeVar
@@ -164,17 +164,16 @@ class Explorer:
             _kept(
                 self._starts,
                 (setting.hidden_units, seed),
-                lambda seed=seed: initial_variables(
-                    build_of(setting), problem, [seed], show_progress=False
-                )[1:],
+                functools.partial(_start_of, setting, problem, seed),
                 MOST_STARTS,
             )
             for seed in range(setting.seed, setting.seed + setting.replicates)
         ]
-        starts = tuple(
+        trainable, others = (
             [np.concatenate(values) for values in zip(*parts, strict=True)]
             for parts in zip(*groups, strict=True)
         )
+        starts = trainable, others
         # Whatever else has changed what Keras draws, such as its own settings.
         return starts if training.starts_like(starts) else training.draw(show_progress=False)
 
@@ -184,6 +183,10 @@ class Explorer:
 
     def _bytes(self) -> int:
         return sum(answer.history.nbytes for answer in self._answers.values())
+
+
+def _start_of(setting: Setting, problem: Problem, seed: int) -> Starts:
+    return initial_variables(build_of(setting), problem, [seed], show_progress=False)[1:]
 
 
 def build_of(setting: Setting) -> Callable[[Problem], keras.Model]:
@@ -217,9 +220,7 @@ def stages_of(setting: Setting) -> list[Setting]:
     return [*found, setting]
 
 
-def _kept(
-    among: OrderedDict[Hashable, Kept], key: Hashable, make: Callable[[], Kept], most: int
-) -> Kept:
+def _kept(among: OrderedDict[tuple, Kept], key: tuple, make: Callable[[], Kept], most: int) -> Kept:
     """Return what is kept under a key, or make it; what was not used longest makes room."""
     if key not in among:
         among[key] = make()

@@ -3,6 +3,7 @@
 import contextlib
 import math
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import ipywidgets as widgets
 
@@ -35,7 +36,7 @@ class Controls:
 
     def __init__(self, setting: Setting, changed: Callable[[Setting], None]):
         self.setting, self._changed, self._quiet = setting, changed, False
-        self._shown: dict[str, object] = {}  # what the sliders were given
+        self._shown: dict[str, Any] = {}  # what the sliders were given
         self.widgets: dict[str, widgets.Widget] = {
             "batch_size": _whole("batch size", 1, setting.n_train, setting.batch_size),
             "preset": widgets.Dropdown(

@@ -4,6 +4,7 @@
 """
 
 import math
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -102,7 +103,7 @@ def following(layout: dict, traces: list) -> dict:
     return {**layout, "yaxis": {**layout["yaxis"], **own, "uirevision": f"loss, {own['type']}"}}
 
 
-def _heights(traces: list) -> np.ndarray:
+def _heights(traces: Iterable[dict]) -> np.ndarray:
     values = np.concatenate([np.empty(0), *(np.asarray(one["y"], float) for one in traces)])
     return values[np.isfinite(values)]
 
@@ -295,15 +296,20 @@ def _limit(answer: Answer, kind: str) -> float:
 
 
 def _ceiling(answer: Answer | None, part: str, kind: str) -> dict:
-    known = answer is not None and kind == "accuracy"
-    height = getattr(answer.problem.bayes_accuracy, part) if known else None
+    x: list[float] = []
+    y: list[float] = []
+    name = ""
+    if answer is not None and kind == "accuracy":
+        height = getattr(answer.ceiling, part)
+        x, y = [0, answer.asked.epochs * 1.01], [height, height]
+        name = f"Bayes ceiling, {PART_LABELS[part]}: {height:.3f}"
     return {
-        "x": [0, answer.asked.epochs * 1.01] if known else [],
-        "y": [height, height] if known else [],
+        "x": x,
+        "y": y,
         "mode": "lines",
-        "name": f"Bayes ceiling, {PART_LABELS[part]}: {height:.3f}" if known else "",
+        "name": name,
         "line": {"color": COLORS["ceiling"], "width": 1.2, "dash": CEILING_DASHES[part]},
-        "showlegend": known,
+        "showlegend": bool(name),
     }
 
 

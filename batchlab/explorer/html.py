@@ -79,11 +79,15 @@ def numbers_html(answer: Answer) -> str:
 
     def cell(name: str, digits: int | None = 4) -> str:
         value = numbers.get(name)
-        missing = value is None or not math.isfinite(value)
-        # Halves go to the even digit, as in the tables of notebooks.
-        text = "–" if missing else f"{value:,}" if digits is None else rounded(value, digits)
-        if digits is not None and not missing and abs(value) >= LONG:
+        if value is None or not math.isfinite(value):
+            text = "–"
+        elif digits is None:
+            text = f"{value:,}"
+        elif abs(value) >= LONG:
             text = f"{value:.2e}"
+        else:
+            # Halves go to the even digit, as in the tables of notebooks.
+            text = rounded(value, digits)
         return f'<td data-name="{name}">{text}</td>'
 
     rows = []
@@ -136,7 +140,7 @@ def legend_html(entries: list[dict]) -> str:
     """Return a legend from `curves.legend`; its lines and symbols are decoration."""
     items = "".join(
         f'<li><span aria-hidden="true" style="{_swatch(one)}">'
-        f"{_SYMBOLS.get(one.get('symbol'), '')}</span>{escape(one['name'])}</li>"
+        f"{_SYMBOLS.get(one.get('symbol', ''), '')}</span>{escape(one['name'])}</li>"
         for one in entries
     )
     return f'<ul class="explorer-legend">{items}</ul>'

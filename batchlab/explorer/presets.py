@@ -2,6 +2,7 @@
 
 import types
 from collections.abc import Mapping
+from typing import Any
 
 from batchlab.explorer.setting import Setting
 
@@ -18,7 +19,7 @@ _TUTORIAL = {
     "momentum": 0.9,
     "epochs": 200,
 }
-SOURCES: Mapping[str, dict[str, object]] = types.MappingProxyType(
+SOURCES: Mapping[str, dict[str, Any]] = types.MappingProxyType(
     {
         "tutorial": _TUTORIAL,
         "video": {**_TUTORIAL, "n_train": 800, "hidden_units": [32], "epochs": 100},
@@ -42,7 +43,7 @@ SMALL_RATE = 0.001  # the tutorial's second run of batch size 1
 _TITLES = {"tutorial": "Tutorial", "video": "Video", "adam-post": "Adam post"}
 
 
-def preset(source: str, batch_size: int | str, **others: object) -> Setting:
+def preset(source: str, batch_size: int | str, **others: Any) -> Setting:
     """Return a source's setting at one of its batch sizes."""
     values = {**SOURCES[source], "replicates": REPLICATES, **others}
     return Setting.from_parameters(batch_size=batch_size, **values)

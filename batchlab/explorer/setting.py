@@ -6,6 +6,7 @@ import types
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import parse_qsl, urlencode
 
 from batchlab.foundation.checks import (
@@ -19,7 +20,7 @@ from batchlab.foundation.checks import (
 )
 
 # What an optimizer is called here: Keras's class and what it is given beside the learning rate.
-OPTIMIZERS: Mapping[str, tuple[str, dict[str, object]]] = types.MappingProxyType(
+OPTIMIZERS: Mapping[str, tuple[str, dict[str, Any]]] = types.MappingProxyType(
     {
         "SGD": ("SGD", {}),
         "momentum": ("SGD", {"momentum": 0.9}),
@@ -85,10 +86,26 @@ class Setting:
     hidden_units: int = 50
     cluster_std: float = 2.0
     n_samples: int = 1000
-    n_train: int | None = None
+    n_train: int = cast(int, None)  # until half the samples are filled in
     epochs: int = 50
     replicates: int = 8
     seed: int = 0
+
+    if TYPE_CHECKING:
+        # It takes more than it keeps.
+        def __init__(
+            self,
+            batch_size: int | str = 32,
+            learning_rate: float = 0.01,
+            optimizer: str = "momentum",
+            hidden_units: int = 50,
+            cluster_std: float = 2.0,
+            n_samples: int = 1000,
+            n_train: int | None = None,
+            epochs: int = 50,
+            replicates: int = 8,
+            seed: int = 0,
+        ): ...
 
     def __post_init__(self):
         """Check every value, and fill in what others say."""
@@ -99,7 +116,7 @@ class Setting:
         low, high = BOUNDS["n_train"]
         high = min(high, self.n_samples - low)
         keep("n_train", whole_number("n_train", self.n_train, minimum=low, maximum=high))
-        if self.batch_size == "full":
+        if self.batch_size == cast(int, "full"):
             keep("batch_size", self.n_train)
         size = whole_number("batch_size", self.batch_size, minimum=1, maximum=self.n_train)
         keep("batch_size", size)
@@ -116,7 +133,7 @@ class Setting:
         """Updates in an epoch, the partial last batch counted."""
         return math.ceil(self.n_train / self.batch_size)
 
-    def changed(self, **values: object) -> "Setting":
+    def changed(self, **values: Any) -> "Setting":
         """Return this setting with other values.
 
         With another number of samples the share for training stays; a batch size that is too large
@@ -124,7 +141,11 @@ class Setting:
         """
         # Checked first: what follows from them is calculated.
         n_samples = values.get("n_samples", self.n_samples)
-        least = {"batch_size": 1, "n_samples": n_samples, "n_train": values.get("n_train")}
+        least: dict[str, Any] = {
+            "batch_size": 1,
+            "n_samples": n_samples,
+            "n_train": values.get("n_train"),
+        }
         checked = replace(self, **least)
         if "n_train" in values:
             n_train = checked.n_train
@@ -196,7 +217,7 @@ class Setting:
 
     @classmethod
     def from_parameters(
-        cls, *, optimizer: str, momentum: float, hidden_units: list[int], **others: object
+        cls, *, optimizer: str, momentum: float, hidden_units: list[int], **others: Any
     ) -> "Setting":
         """Return the setting of a notebook's parameters, or of a file in `notebooks/params`.
 
@@ -236,12 +257,12 @@ class Setting:
         return cls(optimizer=names[0], hidden_units=hidden_units[0], **others)
 
 
-def _within(name: str, value: object) -> int:
+def _within(name: str, value: int) -> int:
     low, high = BOUNDS[name]
     return whole_number(name, value, minimum=low, maximum=high)
 
 
-def _between(name: str, value: object, bounds: tuple[float, float]) -> float:
+def _between(name: str, value: float, bounds: tuple[float, float]) -> float:
     value = positive_number(name, value)
     low, high = bounds
     if not low <= value <= high:
@@ -249,7 +270,7 @@ def _between(name: str, value: object, bounds: tuple[float, float]) -> float:
     return value
 
 
-def _setting_of(values: dict[str, object], start: Setting | None, place: str) -> Setting:
+def _setting_of(values: dict[str, Any], start: Setting | None, place: str) -> Setting:
     known = [field.name for field in fields(Setting)]
     for name in values:
         if name not in known:
@@ -263,7 +284,7 @@ def _setting_of(values: dict[str, object], start: Setting | None, place: str) ->
         raise ValueError(f"{place}: {error}") from None
 
 
-def _setting_from(name: str, text: str) -> object:
+def _setting_from(name: str, text: str) -> float | str:
     """Return what a link says of a name as a number where it is one."""
     for kind in (int, float):
         # Digits alone: Python would read underscores and other alphabets' digits as well.

@@ -56,7 +56,7 @@ def sentence(answer: Answer) -> str:
 
 def _accuracy_words(answer: Answer, after: str, sound: int) -> str:
     found = answer.final("val_accuracy")
-    ceiling = answer.problem.bayes_accuracy.test
+    ceiling = answer.ceiling.test
     gap = found.mean - ceiling
     where = "at" if abs(gap) < 0.0005 else f"{abs(gap):.3f} {'above' if gap > 0 else 'below'}"
     if sound == 1:
@@ -67,7 +67,7 @@ def _accuracy_words(answer: Answer, after: str, sound: int) -> str:
             f"(95 % interval {interval(found)})"
         )
     text += f", {where} the Bayes ceiling of {ceiling:.3f}."
-    loss, guess = answer.final("val_loss").mean, math.log(answer.problem.n_classes)
+    loss, guess = answer.final("val_loss").mean, math.log(answer.problem.n_outputs)
     if loss > guess:
         text += f" The test loss of {loss:.3g} is worse than that of a guess, {guess:.2f}."
     return text
@@ -85,7 +85,7 @@ def _noise(answer: Answer) -> str:
     )
 
 
-def interval(found: Interval, digits: int = 3) -> str:
+def interval(found: Interval[float], digits: int = 3) -> str:
     """Return an interval's bounds in words: "0.812 to 0.823"."""
     return f"{found.low:.{digits}f} to {found.high:.{digits}f}"
 

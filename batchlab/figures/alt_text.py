@@ -2,7 +2,8 @@
 
 import functools
 import re
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -57,12 +58,14 @@ def speak(ax: Axes) -> Axes:
     Jupyter keeps it beside the picture, in the output's metadata; it is worded when the figure is
     shown.
     """
-    figure = ax.get_figure(root=True)
+    figure: Any = ax.get_figure(root=True)
     figure._repr_mimebundle_ = functools.partial(_metadata, figure)
     return ax
 
 
-def _metadata(figure: Figure, include: object = None, exclude: object = None) -> tuple[dict, dict]:
+def _metadata(
+    figure: Figure, include: Container[str] | None = None, exclude: Container[str] | None = None
+) -> tuple[dict, dict]:
     return {}, {"image/png": {"alt": describe_figure(figure)}}
 
 
@@ -87,7 +90,7 @@ def _legend_entries(ax: Axes) -> Iterator[str]:
             heights = [bar.get_height() for bar in drawn]
             yield f"{name} {_range(np.array(heights))}".strip()
         elif isinstance(drawn, PathCollection):
-            yield f"{name} ({len(drawn.get_offsets())} points)"
+            yield f"{name} ({len(np.asarray(drawn.get_offsets()))} points)"
         else:
             yield name
 
@@ -128,7 +131,7 @@ def _range(values: np.ndarray) -> str:
 
 
 def _images_told(ax: Axes) -> str:
-    counted = [np.shape(image.get_array())[:2] for image in ax.images]
+    counted = [np.asarray(image.get_array()).shape[:2] for image in ax.images]
     return ", ".join(f"a map of {rows} by {columns} cells" for rows, columns in counted)
 
 

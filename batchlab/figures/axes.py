@@ -1,6 +1,7 @@
 """Axes of figures of sweeps: panels, scales of swept numbers, names of cells."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -22,7 +23,7 @@ def panel_axes(
     columns: int,
     size: tuple[float, float],
     axes: Sequence[Axes] | None,
-    **shared,
+    **shared: Any,
 ) -> np.ndarray:
     """Return as many axes as panels: the first of those given, or those of a new figure.
 
@@ -47,25 +48,27 @@ def panel_axes(
     ValueError
         If there are no panels or fewer axes than panels.
     """
-    if not 0 < count <= (count if axes is None else np.size(axes)):
+    given = None if axes is None else np.asarray(axes).ravel()
+    if not 0 < count <= (count if given is None else given.size):
         raise ValueError(
             f"{what}s, axes: expected at least one {what} and axes for each, received "
-            f"{count} {what}s and {'no' if axes is None else np.size(axes)} axes."
+            f"{count} {what}s and {'no' if given is None else given.size} axes."
         )
-    if axes is None:
+    if given is None:
         columns = min(count, columns)
         rows = -(-count // columns)
         size = (size[0] * columns, size[1] * rows)
-        _, axes = plt.subplots(
+        _, made = plt.subplots(
             rows, columns, figsize=size, squeeze=False, layout="constrained", **shared
         )
-        for spare in axes.flat[count:]:
+        given = made.ravel()
+        for spare in given[count:]:
             spare.remove()
-    speak(np.ravel(axes)[0])
-    return np.ravel(axes)[:count]
+    speak(given[0])
+    return given[:count]
 
 
-def place_in_words(dimension: str, value: object) -> str:
+def place_in_words(dimension: str, value: Hashable) -> str:
     """Return a cell's place along a dimension in words: "batch size 32"."""
     spoken = f"{value:.4g}" if isinstance(value, float) else str(value)
     return literal(f"{dimension.replace('_', ' ')} {spoken}")
@@ -155,7 +158,8 @@ def scale(axis_of: Axes, values: np.ndarray, name: str, *, which: str = "x") -> 
     set_scale = getattr(axis_of, f"set_{which}scale")
     if values.dtype.kind in "iu" and values.min() > 0:
         set_scale("log", base=2)
-        axis_of.margins(**{which: 0.08})
+        margin: dict[str, Any] = {which: 0.08}
+        axis_of.margins(**margin)
         axis.set_ticks(values, _legible(values))
         axis.set_minor_locator(NullLocator())
     elif values.min() > 0 and values.max() >= 10 * values.min():

@@ -5,6 +5,7 @@ the axes.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -83,9 +84,9 @@ def plot_critical(
         per_update["second"] = seconds.loc[sizes, "update"].to_numpy() / 1e6
         values["second"] = times["update"] * xr.DataArray(per_update["second"], dims="batch_size")
     own = axes is None
-    axes = panel_axes("panel", len(values), 3, (5.0, 4.0), axes)
+    panels = panel_axes("panel", len(values), 3, (5.0, 4.0), axes)
     counts = times["update"].count("replicate").to_numpy()
-    for ax, budget in zip(axes, values, strict=True):
+    for ax, budget in zip(panels, values, strict=True):
         ax.set_yscale("log")
         found = over_replicates(values[budget].transpose("batch_size", "replicate"))
         whole = counts == times.sizes["replicate"]
@@ -104,16 +105,16 @@ def plot_critical(
             ax.yaxis.set_tick_params(which="both", left=False, labelleft=False)
         ax.set_ylabel(BUDGETS[budget])
     if "second" in per_update:
-        axes[2].set_ylabel("seconds per replicate\n(evaluating and compiling left out)")
+        panels[2].set_ylabel("seconds per replicate\n(evaluating and compiling left out)")
     title = _caption(times)
-    style = {"title": title, "fontsize": "small", "title_fontsize": "small"}
+    style: dict[str, Any] = {"title": title, "fontsize": "small", "title_fontsize": "small"}
     if own:
-        handles = axes[0].get_legend_handles_labels()
-        columns = 2 if len(axes) == 2 else len(handles[0])
-        axes[0].figure.legend(*handles, loc="outside upper center", ncols=columns, **style)
+        handles = panels[0].get_legend_handles_labels()
+        columns = 2 if len(panels) == 2 else len(handles[0])
+        panels[0].figure.legend(*handles, loc="outside upper center", ncols=columns, **style)
     else:
-        axes[0].legend(**style)
-    return axes
+        panels[0].legend(**style)
+    return panels
 
 
 def _caption(times: xr.Dataset) -> str:
@@ -133,20 +134,20 @@ def _draw_perfect(
     if whole.any():
         first = np.flatnonzero(whole)[sizes[whole].argmin()]
         shrinking = np.ones(len(sizes)) if flat else sizes[first] / sizes
-        style = {"color": "grey", "linestyle": ":", "linewidth": 1.5}
+        style: dict[str, Any] = {"color": "grey", "linestyle": ":", "linewidth": 1.5}
         ax.plot(sizes, mean[first] * shrinking, label="perfect scaling", **style)
 
 
 def draw_fit(ax: Axes, fit: pd.DataFrame, sizes: np.ndarray, cost: np.ndarray) -> None:
     """Draw the fitted curve, and where its b_noise lies."""
-    fitted, low, high = fit.loc["b_noise", ["fitted", "low", "high"]]
+    fitted, low, high = (float(fit[name].loc["b_noise"]) for name in ("fitted", "low", "high"))
     if np.isnan(fitted):
         return
     dense = np.geomspace(sizes.min(), sizes.max(), 100)
     order = sizes.argsort()
     cost = np.exp(np.interp(np.log(dense), np.log(sizes[order]), np.log(cost[order])))
     curve = fitted_updates(fit, dense) * cost
-    style = {"color": COLORS[1], "linestyle": "--"}
+    style: dict[str, Any] = {"color": COLORS[1], "linestyle": "--"}
     ax.plot(dense, np.where(curve > 0, curve, np.nan), label="S_min (1 + b_noise / b)", **style)
     limits = sizes.min() / 2, sizes.max() * 2
     if low < limits[1]:  # also with no end
@@ -168,7 +169,7 @@ def draw_arrivals(
     """Draw means with intervals: filled where all replicates arrived, hollow where some did."""
     mean, low, high = (found[name].to_numpy() for name in ("mean", "low", "high"))
     arrived = f"mean of {replicates} replicates, 95 % interval" if replicates > 1 else "1 replicate"
-    style = {"color": COLORS[0], "linestyle": "none", "marker": "o", "capsize": 3}
+    style: dict[str, Any] = {"color": COLORS[0], "linestyle": "none", "marker": "o", "capsize": 3}
     for chosen, label, face in (
         (counts == replicates, arrived, COLORS[0]),
         ((counts > 0) & (counts < replicates), "mean of those that reach it, not all", "white"),
@@ -180,5 +181,5 @@ def draw_arrivals(
             )
     none = sizes[counts == 0]
     if len(none):
-        at_the_top = {"color": COLORS[0], "transform": ax.get_xaxis_transform()}
+        at_the_top: dict[str, Any] = {"color": COLORS[0], "transform": ax.get_xaxis_transform()}
         ax.plot(none, np.full(len(none), 0.96), "x", label="no replicate reaches it", **at_the_top)

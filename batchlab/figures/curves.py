@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -80,8 +81,9 @@ def _losses(history: xr.Dataset) -> list[str]:
 
 def _names_of_setting(history: xr.Dataset, name: str) -> list[str]:
     """Return the values of a setting as strings, none where there is no such setting."""
-    values = np.ravel(setting(history, name)) if has_setting(history, name) else []
-    return [str(value) for value in values]
+    if not has_setting(history, name):
+        return []
+    return [str(value) for value in np.ravel(setting(history, name))]
 
 
 def _loss_label(name: str) -> str:
@@ -126,7 +128,10 @@ def draw_curves(
     band : Interval or None
         From `band_of`, where it is drawn several times; None is to compute it.
     """
-    style = {"color": cycled(COLORS, place), "linestyle": cycled(LINE_STYLES, place)}
+    style: dict[str, Any] = {
+        "color": cycled(COLORS, place),
+        "linestyle": cycled(LINE_STYLES, place),
+    }
     along = spent(history, x).to_numpy()
     order = "replicate", record_dimension(history)
     curves = history[PARTS[part] + metric].transpose(*order).to_numpy()
@@ -186,7 +191,8 @@ def draw_points(
     found = over_replicates(values)
     mean = found["mean"].to_numpy()
     color, marker = cycled(COLORS, place), cycled(MARKERS, place)
-    draw_intervals(ax, along, Interval(mean, found["low"], found["high"]), label, place)
+    interval = Interval(mean, found["low"].to_numpy(), found["high"].to_numpy())
+    draw_intervals(ax, along, interval, label, place)
     if hollow.any():
         ax.plot(
             along[hollow],
@@ -232,9 +238,9 @@ def draw_ceilings(ax: Axes, histories: Iterable[xr.Dataset], parts: Sequence[str
     histories = list(histories)
     for part in parts:
         name = f"bayes_{part}_accuracy"
-        known = [setting(one, name).to_numpy() for one in histories if has_setting(one, name)]
-        accuracies = np.unique(np.concatenate([np.ravel(one) for one in known])) if known else []
-        for accuracy in np.asarray(accuracies)[~np.isnan(accuracies)]:
+        known = [np.ravel(setting(one, name)) for one in histories if has_setting(one, name)]
+        accuracies = np.unique(np.concatenate(known)) if known else np.empty(0)
+        for accuracy in accuracies[~np.isnan(accuracies)]:
             draw_ceiling(ax, accuracy, part)
 
 
@@ -244,7 +250,7 @@ def draw_ceiling(ax: Axes, accuracy: float, part: str) -> None:
     ax.axhline(accuracy, color="dimgray", linewidth=1, linestyle=CEILING_STYLES[part], label=label)
 
 
-def band_caption(*histories: xr.Dataset, single: bool = True) -> str:
+def band_caption(*histories: xr.Dataset | xr.DataArray, single: bool = True) -> str:
     """Return what line and band are, for the title of a legend."""
     counts = sorted({history.sizes["replicate"] for history in histories})
     if counts == [1]:

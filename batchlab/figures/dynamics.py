@@ -5,6 +5,7 @@ ones, and returns the axes.
 """
 
 from collections.abc import Sequence
+from typing import Any, cast
 
 import numpy as np
 import xarray as xr
@@ -74,14 +75,15 @@ def plot_dynamics(
     >>> bl.plot_dynamics(noise["noise_scale"]).get_xlabel()
     'epochs (passes over the training set)'
     """
-    records = [name for name in values.dims if name in RECORDS]
+    records = [str(name) for name in values.dims if name in RECORDS]
     x = x or (records[0] if records else "batch_size")
     if x not in values.coords or values[x].ndim != 1 or "replicate" not in values.dims:
         raise ValueError(
-            f"values: expected the dimensions replicate and {x}, received {', '.join(values.dims)}."
+            f"values: expected the dimensions replicate and {x}, received "
+            f"{', '.join(map(str, values.dims))}."
         )
-    (along,) = values[x].dims
-    others = [name for name in values.dims if name not in ("replicate", along)]
+    (along,) = map(str, values[x].dims)
+    others = [str(name) for name in values.dims if name not in ("replicate", along)]
     if len(others) > 1 or values[x].dtype.kind not in "iuf":
         raise ValueError(
             f"values: expected numbers {x} and at most one dimension beside it and replicate, "
@@ -159,20 +161,25 @@ def plot_gradient_norms(
     >>> bl.plot_gradient_norms(norms)[0].get_ylabel()
     'averaged gradient, root mean square norm'
     """
-    axes = panel_axes("norm", 2, 2, (6.2, 4.6), axes)
-    for ax, name, power in zip(axes, ("norm", "summed_squared_norm"), (-0.5, 1), strict=True):
+    panels = panel_axes("norm", 2, 2, (6.2, 4.6), axes)
+    for ax, name, power in zip(panels, ("norm", "summed_squared_norm"), (-0.5, 1), strict=True):
         plot_dynamics(norms[name], x="batch_size", ax=ax)
         ax.set_yscale("log")
         spell_out(ax)
         _draw_guides(ax, norms[name].mean("replicate"), power)
         if sampled is not None:
             drawn = sampled["squared_norm"]
-            drawn = np.sqrt(drawn) if name == "norm" else drawn * drawn["batch_size"] ** 2
+            if name == "norm":
+                drawn = cast(xr.DataArray, np.sqrt(drawn))
+            else:
+                drawn = drawn * drawn["batch_size"] ** 2
             _draw_sampled(ax, drawn.mean("replicate"))
-        entries = zip(*ax.get_legend_handles_labels(), strict=True)
-        entries = sorted(entries, key=lambda entry: isinstance(entry[0], Line2D))
+        entries = sorted(
+            zip(*ax.get_legend_handles_labels(), strict=True),
+            key=lambda entry: isinstance(entry[0], Line2D),
+        )
         ax.legend(*zip(*entries, strict=True), **_titled(norms))
-    return axes
+    return panels
 
 
 def plot_loss_between(
@@ -233,7 +240,9 @@ def plot_loss_between(
     return ax
 
 
-def _draw_line(ax, values, x, label, place, *, banded) -> np.ndarray:
+def _draw_line(
+    ax: Axes, values: xr.DataArray, x: str, label: str, place: int, *, banded: bool
+) -> np.ndarray:
     """Draw one line and return its means."""
     along = values[x].to_numpy()
     if not banded:
@@ -249,7 +258,12 @@ def _draw_line(ax, values, x, label, place, *, banded) -> np.ndarray:
 def _draw_guides(ax: Axes, means: xr.DataArray, power: float) -> None:
     """Draw what each line would be if its first point were noise alone."""
     sizes, limits = means["batch_size"].to_numpy(), ax.get_ylim()
-    style = {"color": "grey", "linewidth": 0.8, "linestyle": (0, (1, 2)), "zorder": 0}
+    style: dict[str, Any] = {
+        "color": "grey",
+        "linewidth": 0.8,
+        "linestyle": (0, (1, 2)),
+        "zorder": 0,
+    }
     for first in np.ravel(means.isel(batch_size=0)):
         ax.plot(sizes, first * (sizes / sizes[0]) ** power, **style)
     falls = "1 / root of the batch size" if power < 0 else "in proportion to the batch size"
@@ -260,11 +274,16 @@ def _draw_guides(ax: Axes, means: xr.DataArray, power: float) -> None:
 def _draw_sampled(ax: Axes, means: xr.DataArray) -> None:
     sizes = means["batch_size"].to_numpy()
     heights = means.transpose("batch_size", ...).to_numpy().reshape(len(sizes), -1)
-    style = {"color": "black", "markerfacecolor": "none", "markersize": 9, "zorder": 4}
+    style: dict[str, Any] = {
+        "color": "black",
+        "markerfacecolor": "none",
+        "markersize": 9,
+        "zorder": 4,
+    }
     ax.plot(sizes, heights, "s", **style)
     ax.plot([], [], "s", label="minibatches that were drawn", **style)
 
 
 def _titled(values: xr.Dataset | xr.DataArray) -> dict:
-    small = {"fontsize": "small", "title_fontsize": "small"}
+    small: dict[str, Any] = {"fontsize": "small", "title_fontsize": "small"}
     return {"title": band_caption(values, single=False), **small}

@@ -4,7 +4,7 @@ Imports neither TensorFlow nor Keras. Every function takes the axes to draw on, 
 ones, and returns the axes.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import xarray as xr
@@ -139,31 +139,30 @@ def plot_comparison(
     ['epochs (passes over the training set)', 'updates of the weights']
     """
     _check_histories(histories)
-    for history in histories.values():
-        metric = chosen_kind(history, metric)
+    kind = _common(chosen_kind, histories, metric)
     choice("part", part, tuple(PARTS))
     for budget in budgets:
         choice("budgets", budget, tuple(BUDGETS))
-    axes = panel_axes("budget", len(budgets), 2, (5.6, 3.9), axes, sharey=True)
+    panels = panel_axes("budget", len(budgets), 2, (5.6, 3.9), axes, sharey=True)
     each = histories.values()
-    bands = {name: band_of(history, metric, part) for name, history in histories.items()}
-    for ax, budget in zip(axes, budgets, strict=True):
+    bands = {name: band_of(history, kind, part) for name, history in histories.items()}
+    for ax, budget in zip(panels, budgets, strict=True):
         for place, (name, history) in enumerate(histories.items()):
             draw_curves(
-                *(ax, history, metric, budget, part, literal(name), place),
+                *(ax, history, kind, budget, part, literal(name), place),
                 single=False,
                 band=bands[name],
             )
-        if metric == "accuracy":
+        if kind == "accuracy":
             draw_ceilings(ax, each, [part])
         ax.set(xlabel=BUDGETS[budget], xscale="linear" if budget == "epoch" else "log")
-        ax.set_ylabel("\n".join([metric_label(metric, *each), part_label(part, *each)]))
-    axes[0].legend(
+        ax.set_ylabel("\n".join([metric_label(kind, *each), part_label(part, *each)]))
+    panels[0].legend(
         title=band_caption(*each, single=False),
         fontsize="small",
         title_fontsize="small",
     )
-    return axes
+    return panels
 
 
 def plot_replicates(
@@ -203,8 +202,7 @@ def plot_replicates(
     ['Bayes ceiling, test set: 0.840', 'a replicate', 'published (one run)']
     """
     _check_histories(histories)
-    for history in histories.values():
-        metric = chosen_metric(history, metric)
+    metric = _common(chosen_metric, histories, metric)
     ax = axes_or_new(ax)
     for place, (name, history) in enumerate(histories.items()):
         color = cycled(COLORS, place)
@@ -213,7 +211,7 @@ def plot_replicates(
         across = place + np.linspace(-0.25, 0.05, max(len(final), 2))[: len(final)]
         ax.plot(across, np.sort(final), ".", color=color, alpha=0.6)
         row = evaluate(history, metric=metric).loc[metric]
-        reach = error_bars(*([row[name]] for name in ("mean", "low", "high")))
+        reach = error_bars(*(np.array([row[name]]) for name in ("mean", "low", "high")))
         ax.errorbar(place + 0.15, row["mean"], reach, fmt="D", color=color, capsize=5)
         if published and name in published:
             ax.plot(place + 0.28, published[name], "k*", markersize=11)
@@ -241,3 +239,16 @@ def plot_replicates(
 def _check_histories(histories: Mapping[str, xr.Dataset]) -> None:
     if not histories:
         raise ValueError("histories: expected at least one history, received none.")
+
+
+def _common(
+    choose: Callable[[xr.Dataset, str | None], str],
+    histories: Mapping[str, xr.Dataset],
+    metric: str | None,
+) -> str:
+    """Return the metric that all histories have, None being that of the first."""
+    first, *others = histories.values()
+    chosen = choose(first, metric)
+    for history in others:
+        choose(history, chosen)
+    return chosen

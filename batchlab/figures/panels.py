@@ -4,9 +4,11 @@ Imports neither TensorFlow nor Keras.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import xarray as xr
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
@@ -88,8 +90,8 @@ def plot_panels(
     x = x or record_dimension(study)
     cells = [study.isel({dimension: place}) for place in range(study.sizes[dimension])]
     own = axes is None
-    axes = panel_axes("cell", len(cells), IN_A_ROW, (3.0, 2.7), axes, sharex=True, sharey=True)
-    for ax, cell in zip(axes, cells, strict=True):
+    panels = panel_axes("cell", len(cells), IN_A_ROW, (3.0, 2.7), axes, sharex=True, sharey=True)
+    for ax, cell in zip(panels, cells, strict=True):
         for place, part in enumerate(parts):
             label = part_label(part, study)
             draw_curves(ax, cell, metric, x, part, label, place, single=single, count=False)
@@ -97,20 +99,20 @@ def plot_panels(
             draw_ceilings(ax, [cell], parts)
         _title(ax, cell, dimension, seconds)
         _count_diverged(ax, cell, metric)
-    _one_range(axes, cells, metric, x)
+    _one_range(panels, cells, metric, x)
     if own:
-        axes[0].figure.supxlabel(BUDGETS[x], fontsize="medium")
-        axes[0].figure.supylabel(metric_label(metric, study), fontsize="medium")
-        for ax in axes[-IN_A_ROW:]:  # nothing stands below these
+        panels[0].figure.supxlabel(BUDGETS[x], fontsize="medium")
+        panels[0].figure.supylabel(metric_label(metric, study), fontsize="medium")
+        for ax in panels[-IN_A_ROW:]:  # nothing stands below these
             ax.tick_params(labelbottom=True)
     else:
-        for ax in axes:
+        for ax in panels:
             ax.set(xlabel=BUDGETS[x], ylabel=metric_label(metric, study))
     caption = band_caption(study, single=single)
     if seconds:
         caption += f"; seconds are those of all {study.sizes['replicate']} replicates together"
-    _legend(axes, caption, own)
-    return axes
+    _legend(panels, caption, own)
+    return panels
 
 
 def _title(ax: Axes, cell: xr.Dataset, dimension: str, seconds: bool) -> None:
@@ -173,11 +175,11 @@ def _scale_losses(axes: np.ndarray) -> None:
 
 
 def _legend(axes: np.ndarray, caption: str, own: bool) -> None:
-    handles = {}
+    handles: dict[str, Artist] = {}
     for ax in axes:
         for handle, label in zip(*ax.get_legend_handles_labels(), strict=True):
             handles.setdefault(label, handle)
-    style = {"title": caption, "fontsize": "small", "title_fontsize": "small"}
+    style: dict[str, Any] = {"title": caption, "fontsize": "small", "title_fontsize": "small"}
     if own:
         style |= {"loc": "outside upper center", "ncols": min(len(handles), 4)}
     (axes[0].figure if own else axes[0]).legend(handles.values(), handles, **style)

@@ -5,6 +5,7 @@ ones, and returns the axes.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -96,8 +97,12 @@ def _in_the_plane(parts: dict) -> tuple[tuple[str, str], dict[str, np.ndarray]]:
 
 
 def _draw_classes(ax: Axes, problem: Problem, parts: dict, places: dict[str, np.ndarray]) -> None:
-    for label in range(problem.n_classes):
-        style = {"color": cycled(COLORS, label), "marker": cycled(MARKERS, label), "s": 16}
+    for label in range(problem.n_outputs):
+        style: dict[str, Any] = {
+            "color": cycled(COLORS, label),
+            "marker": cycled(MARKERS, label),
+            "s": 16,
+        }
         own = {
             "validation": {"marker": PART_MARKERS["validation"], "linewidths": 0.8},
             "test": _hollow(style),
@@ -112,7 +117,7 @@ def _draw_targets(ax: Axes, problem: Problem, parts: dict, places: dict[str, np.
     every = np.concatenate(list(values.values()))
     by_color = problem.feature_shape != (1,)
     for place, (part, target) in enumerate(values.items()):
-        style = {"marker": PART_MARKERS[part], "s": 16, "label": part}
+        style: dict[str, Any] = {"marker": PART_MARKERS[part], "s": 16, "label": part}
         if by_color:
             style |= {"c": target, "cmap": "viridis", "vmin": every.min(), "vmax": every.max()}
         else:
@@ -177,7 +182,8 @@ def plot_decision_boundary(
     probabilities = np.asarray(model(points))
     if problem.n_classes == 2 and probabilities.shape == (len(points), 1):
         probabilities = np.hstack([1 - probabilities, probabilities])
-    expected = len(points), problem.n_classes
+    n_classes = problem.n_outputs
+    expected = len(points), n_classes
     if probabilities.shape != expected:
         raise ValueError(
             f"model: expected it to return probabilities of shape {expected}, received shape "
@@ -186,10 +192,10 @@ def plot_decision_boundary(
     ax = axes_or_new(ax)
     believed = probabilities.argmax(axis=1).reshape(resolution, resolution)
     certainty = probabilities.max(axis=1).reshape(resolution, resolution)
-    colors = ListedColormap([cycled(COLORS, label) for label in range(problem.n_classes)])
+    colors = ListedColormap([cycled(COLORS, label) for label in range(n_classes)])
     ax.imshow(
         colors(believed),
-        alpha=0.65 * (certainty - 1 / problem.n_classes) / (1 - 1 / problem.n_classes),
+        alpha=0.65 * (certainty - 1 / n_classes) / (1 - 1 / n_classes),
         extent=(across[0], across[-1], up[0], up[-1]),
         origin="lower",
         aspect="auto",
@@ -198,8 +204,12 @@ def plot_decision_boundary(
     _draw_boundary(ax, across, up, believed, colors="black", linestyles="-")
     ax.plot([], [], "-", color="black", label="the model's boundary")
     _draw_bayes_boundary(problem, ax)
-    for label in range(problem.n_classes):
-        style = {"color": cycled(COLORS, label), "marker": cycled(MARKERS, label), "s": 14}
+    for label in range(n_classes):
+        style: dict[str, Any] = {
+            "color": cycled(COLORS, label),
+            "marker": cycled(MARKERS, label),
+            "s": 14,
+        }
         chosen = problem.x_test[problem.y_test == label]
         name = f"{_class_name(problem, label)}, test"
         ax.scatter(*chosen.T, label=name, edgecolors="white", linewidths=0.4, **style)
@@ -244,7 +254,9 @@ def _draw_bayes_boundary(problem: Problem, ax: Axes) -> None:
     ax.plot([], [], "--", color="dimgray", label="Bayes boundary")
 
 
-def _draw_boundary(ax: Axes, across, up, classes, **style) -> None:
+def _draw_boundary(
+    ax: Axes, across: np.ndarray, up: np.ndarray, classes: np.ndarray, **style: Any
+) -> None:
     for label in range(classes.max()):
         # Classes that had their turn are masked: a line drawn twice would fill its own dashes.
         inside = np.ma.masked_where(classes < label, (classes == label).astype(float))

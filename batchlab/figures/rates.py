@@ -4,6 +4,7 @@ Imports neither TensorFlow nor Keras.
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -23,7 +24,12 @@ from batchlab.histories.metrics import chosen_metric
 from batchlab.histories.records import record_dimension
 
 MOST_NUMBERS = 100
-HATCH = {"facecolor": "none", "edgecolor": "dimgray", "hatch": "///", "linewidth": 0}
+HATCH: dict[str, Any] = {
+    "facecolor": "none",
+    "edgecolor": "dimgray",
+    "hatch": "///",
+    "linewidth": 0,
+}
 
 
 def plot_rates(
@@ -102,7 +108,7 @@ def plot_rates(
     scale(ax, mean["batch_size"].to_numpy(), "batch_size")
     ax.set(yscale="log", ylabel="learning rate", xlim=across[[0, -1]], ylim=up[[0, -1]])
     ax.tick_params(which="both", right=False, top=False)
-    beyond = "max" if mean.max() > picture.norm.vmax else "neither"
+    beyond = "max" if mean.max() > cast(float, picture.norm.vmax) else "neither"
     colorbar = ax.figure.colorbar(picture, ax=ax, pad=0.02, extend=beyond)
     colorbar.set_label(
         f"{metric_label(kind, study)}\n{part_label(part, study)}, last {record_dimension(study)}, "
@@ -166,7 +172,7 @@ def _write(
     for row, column in np.ndindex(mean.shape):
         lines = []
         if np.isfinite(mean[row, column]):
-            lines.append(_short(mean[row, column]))
+            lines.append(_short(float(mean[row, column])))
         if lost[row, column]:
             lines.append(f"({lost[row, column]})")
         rgba = picture.to_rgba(mean[row, column])

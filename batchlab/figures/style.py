@@ -1,6 +1,7 @@
 """What all figures share: a palette, and axes to draw on."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
+from typing import TypeVar
 
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
@@ -12,13 +13,15 @@ COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#00
 LINE_STYLES = ("-", "--", "-.", ":")
 MARKERS = ("o", "^", "s", "D", "v", "P", "X", "*")
 
+Value = TypeVar("Value")
+
 
 def axes_or_new(ax: Axes | None, size: tuple[float, float] = (7.5, 4.5)) -> Axes:
     """Return the axes, or new ones of a size in inches for None; their figure describes itself."""
     return speak(plt.subplots(figsize=size, layout="constrained")[1] if ax is None else ax)
 
 
-def literal(words: object) -> str:
+def literal(words: Hashable) -> str:
     """Return somebody's own words as Matplotlib shows them letter by letter.
 
     It reads what stands between two dollars as mathematics, and leaves out of a legend what
@@ -28,6 +31,6 @@ def literal(words: object) -> str:
     return f" {text}" if text.startswith("_") else text
 
 
-def cycled(values: Sequence, place: int):
+def cycled(values: Sequence[Value], place: int) -> Value:
     """Return the value at a place, beginning anew behind the last."""
     return values[place % len(values)]

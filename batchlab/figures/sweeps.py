@@ -5,6 +5,7 @@ ones, and returns the axes.
 """
 
 from collections.abc import Sequence
+from typing import Any, cast
 
 import numpy as np
 import xarray as xr
@@ -86,7 +87,7 @@ def plot_against(
     for place, (label, cells) in enumerate(lines):
         values = final_values(cells, metric)
         if quantity == "unsettled":
-            values = np.sqrt(late_variance(cells, metric))
+            values = cast(xr.DataArray, np.sqrt(late_variance(cells, metric)))
         lost = diverged(cells).sum("replicate").to_numpy()
         label = label or caption
         if lost.any():
@@ -112,7 +113,7 @@ def plot_against(
             f"{part_label(part, study)}, over the last quarter of the {record_dimension(study)}s"
         )
     ax.set_ylabel(label)
-    style = {"fontsize": "small", "title_fontsize": "small"}
+    style: dict[str, Any] = {"fontsize": "small", "title_fontsize": "small"}
     if len(lines) > 1:  # which leave no room within
         style |= {"title": caption, "loc": "upper left", "bbox_to_anchor": (1, 1), "frameon": False}
     ax.legend(**style)
@@ -182,8 +183,8 @@ def plot_time_to_target(
     caption = f"{part_label(part, study)}, {kind.replace('_', ' ')} {target:g} {done}"
     interval = f"mean of the replicates that {verb} it" + (", 95 % interval" * (replicates > 1))
     own = axes is None
-    axes = panel_axes("budget", len(budgets), 2, (5.2, 3.7), axes)
-    for ax, budget in zip(axes, budgets, strict=True):
+    panels = panel_axes("budget", len(budgets), 2, (5.2, 3.7), axes)
+    for ax, budget in zip(panels, budgets, strict=True):
         ax.set_yscale("log")
         for place, (label, times) in enumerate(lines):
             sizes, counts = (
@@ -203,15 +204,17 @@ def plot_time_to_target(
         ax.margins(y=0.2)
         spell_out(ax)
         ax.set_ylabel(BUDGETS[budget])
-    _explain_marks(axes[0], lines, replicates, verb)
-    style = {"title": caption if len(lines) == 1 else f"{caption}; {interval}"}
+    _explain_marks(panels[0], lines, replicates, verb)
+    style: dict[str, Any] = {"title": caption if len(lines) == 1 else f"{caption}; {interval}"}
     style |= {"fontsize": "small", "title_fontsize": "small"}
     if own:
-        found = axes[0].get_legend_handles_labels()
-        axes[0].figure.legend(*found, loc="outside upper center", ncols=len(found[0]), **style)
+        handles, labels = panels[0].get_legend_handles_labels()
+        panels[0].figure.legend(
+            handles, labels, loc="outside upper center", ncols=len(handles), **style
+        )
     else:
-        axes[0].legend(**style)
-    return axes
+        panels[0].legend(**style)
+    return panels
 
 
 def _say_how_many(
@@ -222,7 +225,7 @@ def _say_how_many(
     replicates: int,
     never: str,
 ) -> None:
-    style = {"textcoords": "offset points", "ha": "center", "fontsize": "x-small"}
+    style: dict[str, Any] = {"textcoords": "offset points", "ha": "center", "fontsize": "x-small"}
     for size, height, count in zip(sizes, heights.to_numpy(), counts, strict=True):
         if count == 0:
             at_the_top = ("data", "axes fraction")
@@ -235,7 +238,7 @@ def _say_how_many(
 
 
 def _explain_marks(
-    ax: Axes, lines: list[tuple[str, xr.Dataset]], replicates: int, verb: str
+    ax: Axes, lines: list[tuple[str | None, xr.Dataset]], replicates: int, verb: str
 ) -> None:
     """Add to the legend what hollow points and crosses are, if there are any."""
     counts = np.concatenate([times["epoch"].count("replicate").to_numpy() for _, times in lines])

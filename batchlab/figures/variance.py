@@ -3,6 +3,8 @@
 Imports neither TensorFlow nor Keras.
 """
 
+from typing import Any, cast
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -53,7 +55,7 @@ def plot_variance_split(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     _check_levels(table, "batch_size", "origin")
     ax = axes_or_new(ax)
     for place, origin in enumerate(ORIGINS):
-        rows = table.xs(origin, level="origin").sort_index()
+        rows = cast(pd.DataFrame, table.xs(origin, level="origin")).sort_index()
         _draw_bars(
             ax, rows, "std", "std_low", "std_high", ORIGIN_LABELS[origin], place, apart=len(ORIGINS)
         )
@@ -94,7 +96,7 @@ def plot_ensembles(table: pd.DataFrame, problem: Problem, *, ax: Axes | None = N
     >>> bl.plot_ensembles(table, bl.blobs()).get_xlabel()
     'members: replicates whose predictions are averaged'
     """
-    others = [name for name in table.index.names if name != "members"]
+    others = [str(name) for name in table.index.names if name != "members"]
     _check_levels(table, *others[:1], "members")
     check_classification(problem, "ensembles")
     ax = axes_or_new(ax)
@@ -103,7 +105,7 @@ def plot_ensembles(table: pd.DataFrame, problem: Problem, *, ax: Axes | None = N
         lines = [
             (
                 literal(value) if isinstance(value, str) else place_in_words(others[0], value),
-                table.xs(value, level=others[0]),
+                cast(pd.DataFrame, table.xs(value, level=others[0])),
             )
             for value in table.index.unique(others[0])
         ]
@@ -115,7 +117,9 @@ def plot_ensembles(table: pd.DataFrame, problem: Problem, *, ax: Axes | None = N
     ax.set_xlabel("members: replicates whose predictions are averaged")
     ax.set_ylabel(f"{ACCURACY_LABEL}\n{PART_LABELS['test']}")
     title = "mean over the ensembles, 95 % interval"
-    style = {"loc": "upper left", "bbox_to_anchor": (1, 1), "frameon": False} if others else {}
+    style: dict[str, Any] = (
+        {"loc": "upper left", "bbox_to_anchor": (1, 1), "frameon": False} if others else {}
+    )
     ax.legend(title=title, fontsize="small", title_fontsize="small", **style)
     return ax
 
@@ -141,5 +145,5 @@ def _draw_bars(
 ) -> None:
     """Draw a line with error bars, a little aside of the others, which would hide them."""
     aside = 2.0 ** (0.08 * (place - (apart - 1) / 2))
-    interval = Interval(rows[mean], rows[low], rows[high])
+    interval = Interval(*(rows[name].to_numpy() for name in (mean, low, high)))
     draw_intervals(ax, rows.index.to_numpy() * aside, interval, label, place)

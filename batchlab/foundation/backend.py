@@ -66,7 +66,8 @@ def _keras_on_tensorflow() -> Iterator[None]:
     except Exception as failed:
         error = failed
     # Where Keras failed while it read them, they are known only to the frame that did.
-    frames = [frame.f_globals for frame, _ in traceback.walk_tb(error and error.__traceback__)]
+    trace = error.__traceback__ if error else None
+    frames = [frame.f_globals for frame, _ in traceback.walk_tb(trace)]
     reading = next((names for names in frames if names["__name__"] == module), {})
     settings = vars(sys.modules[module]) if module in sys.modules else reading
     backend = settings.get("_BACKEND", "tensorflow")
@@ -132,7 +133,7 @@ def floatx(dtype: str) -> Iterator[None]:
             keras.config.set_floatx(before)
 
 
-def keras_settings() -> dict[str, object]:
+def keras_settings() -> dict[str, str | float]:
     """Return what of Keras's process-wide settings changes the models that are built."""
     config = keras.config
     return {
@@ -143,7 +144,7 @@ def keras_settings() -> dict[str, object]:
     }
 
 
-def tracing_settings() -> dict[str, object]:
+def tracing_settings() -> dict[str, str | float | bool]:
     """Return what of the process-wide settings changes the programs that are traced."""
     return {
         **keras_settings(),
@@ -153,7 +154,7 @@ def tracing_settings() -> dict[str, object]:
 
 
 @contextlib.contextmanager
-def with_keras_settings(settings: dict[str, object]) -> Iterator[None]:
+def with_keras_settings(settings: dict[str, str | float]) -> Iterator[None]:
     """Use another process's `keras_settings` inside the body only."""
     with building:
         before = keras_settings()
@@ -164,7 +165,7 @@ def with_keras_settings(settings: dict[str, object]) -> Iterator[None]:
             _set_keras(before)
 
 
-def _set_keras(settings: dict[str, object]) -> None:
+def _set_keras(settings: dict[str, str | float]) -> None:
     for name, value in settings.items():
         getattr(keras.config, f"set_{name}")(value)
 
@@ -209,7 +210,7 @@ def preserved_random_state() -> Iterator[None]:
 class _Generator(random.Random):
     """A generator like Python's own, which is seeded along with it."""
 
-    def seed(self, value: int | None = None) -> None:
+    def seed(self, value: int | None = None) -> None:  # type: ignore[override]
         super().seed(value)
         if value is not None:  # not when it is made
             random.seed(value)

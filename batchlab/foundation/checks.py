@@ -4,10 +4,13 @@ import difflib
 import numbers
 import sys
 from collections.abc import Mapping
+from typing import TypeVar
 
 import numpy as np
 
 LARGEST_SEED = 2**32 - 1
+
+Option = TypeVar("Option", bound=str | None)
 
 
 def shown(value: object) -> str:
@@ -29,9 +32,10 @@ def whole_number(name: str, value: object, *, minimum: int, maximum: int | None 
     bounds = f"at least {minimum}" if maximum is None else f"from {minimum} to {maximum}"
     if isinstance(value, bool | np.bool_) or not isinstance(value, numbers.Integral):
         raise TypeError(f"{name}: expected a whole number {bounds}, received {shown(value)}.")
-    if value < minimum or (maximum is not None and value > maximum):
+    number = int(value)
+    if number < minimum or (maximum is not None and number > maximum):
         raise ValueError(f"{name}: expected a whole number {bounds}, received {shown(value)}.")
-    return int(value)
+    return number
 
 
 def positive_number(name: str, value: object) -> float:
@@ -47,12 +51,12 @@ def positive_number(name: str, value: object) -> float:
     if isinstance(value, bool | np.bool_) or not isinstance(value, numbers.Real):
         raise TypeError(f"{name}: expected a positive number, received {shown(value)}.")
     # Beyond the largest float a whole number cannot be converted at all.
-    if not 0 < value <= sys.float_info.max:
+    if value <= 0 or not value <= sys.float_info.max:
         raise ValueError(f"{name}: expected a positive number, received {shown(value)}.")
     return float(value)
 
 
-def choice(name: str, value: object, options: tuple) -> object:
+def choice(name: str, value: object, options: tuple[Option, ...]) -> Option:
     """Return `value` if it is one of the options.
 
     Raises

@@ -4,6 +4,7 @@ import contextlib
 import signal
 import time
 from collections.abc import Callable, Iterator
+from types import FrameType
 
 # Who presses again so much later, in seconds, sees an import that hangs.
 PATIENCE = 30.0
@@ -14,10 +15,11 @@ class _Later:
 
     torn = False  # an import was stopped in this process
 
-    def __init__(self, handler: Callable):
-        self.handler, self.first = handler, None
+    def __init__(self, handler: Callable[[int, FrameType | None], object]):
+        self.handler = handler
+        self.first: float | None = None
 
-    def __call__(self, number: int, frame: object) -> None:
+    def __call__(self, number: int, frame: FrameType | None) -> None:
         now = time.monotonic()
         if self.first is None:
             self.first = now
@@ -65,7 +67,8 @@ def imported_whole() -> Iterator[None]:
         raise
     finally:
         # A handler that a module has installed meanwhile stays.
-        if later is not None and signal.getsignal(signal.SIGINT) is later:
-            signal.signal(signal.SIGINT, later.handler)
-            if later.first is not None:
+        now = signal.getsignal(signal.SIGINT)
+        if isinstance(now, _Later) and now is later:
+            signal.signal(signal.SIGINT, now.handler)
+            if now.first is not None:
                 signal.raise_signal(signal.SIGINT)

@@ -5,6 +5,8 @@ is what `batchlab.sweep` returns, (grid…, replicate, record). The record dimen
 `update` or `sample`.
 """
 
+from typing import cast
+
 import numpy as np
 import xarray as xr
 
@@ -21,7 +23,8 @@ def record_dimension(history: xr.Dataset) -> str:
 
 def grid_dimensions(study: xr.Dataset) -> tuple[str, ...]:
     """Return the dimensions that were swept, in the order of `val_loss`; none for a history."""
-    return tuple(name for name in study["val_loss"].dims if name not in ("replicate", *RECORDS))
+    dims = map(str, study["val_loss"].dims)
+    return tuple(name for name in dims if name not in ("replicate", *RECORDS))
 
 
 def has_setting(study: xr.Dataset, name: str) -> bool:
@@ -85,7 +88,7 @@ def finite(history: xr.Dataset) -> xr.DataArray:
     """
     losses = history[list(LOSSES)].reset_coords(drop=True).to_array()
     dims = *grid_dimensions(history), "replicate", record_dimension(history)
-    return np.isfinite(losses).all("variable").transpose(*dims)
+    return cast(xr.DataArray, np.isfinite(losses)).all("variable").transpose(*dims)
 
 
 def seconds_per_replicate(history: xr.Dataset) -> float | xr.DataArray:

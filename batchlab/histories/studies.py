@@ -1,6 +1,6 @@
 """Histories as one dataset, with a dimension for each setting that differs between them."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,7 +31,7 @@ class Axis:
 
 def of_replicates(history: xr.Dataset) -> list[str]:
     """Return the coordinates of replicates: their numbers and seeds."""
-    return [name for name in history.coords if history[name].dims == ("replicate",)]
+    return [str(name) for name in history.coords if history[name].dims == ("replicate",)]
 
 
 def study_of(
@@ -66,9 +66,9 @@ def study_of(
     index = {axis.name: np.array(axis.labels) for axis in axes}
     fixed = {*of_replicates(first), first["val_loss"].dims[-1]}
 
-    def joined(name: str) -> tuple[tuple[str, ...], np.ndarray]:
+    def joined(name: Hashable) -> tuple[tuple[str, ...], np.ndarray]:
         values = np.stack([cell[name].to_numpy() for cell in cells])
-        return (*names, *first[name].dims), values.reshape(*shape, *values.shape[1:])
+        return (*names, *map(str, first[name].dims)), values.reshape(*shape, *values.shape[1:])
 
     study = xr.Dataset(
         {name: joined(name) for name in first.data_vars},
@@ -87,7 +87,7 @@ def study_of(
         elif all(value == values[0] for value in values):
             study.attrs[name] = values[0]
         else:
-            study[name] = _reduced(names, np.reshape(values, shape), names)
+            study[name] = _reduced(tuple(names), np.reshape(values, shape), names)
     study.attrs["held"] = held
     return study
 
@@ -133,4 +133,4 @@ def _reduced(
         first = values.take([0], axis=place)
         if name in axes and (values == first).all():
             values, dims = first.squeeze(place), dims[:place] + dims[place + 1 :]
-    return tuple(dims), values
+    return dims, values

@@ -1,8 +1,10 @@
 """Figures of the ledger: all verdicts at a glance, and measured effects beside what is claimed."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
@@ -154,13 +156,17 @@ def plot_findings(
     shown_verdicts = [
         verdict for verdict in VERDICTS if verdict in {finding.verdict for _, finding in rows}
     ]
-    handles = [
+    handles: list[Artist] = [
         Line2D([], [], color=_ink(verdict), marker=_LOOKS[verdict][1], linewidth=3, label=verdict)
         for verdict in shown_verdicts
     ]
     handles.append(Rectangle((0, 0), 1, 1, facecolor=_CLAIMED, label="as claimed"))
     if legend:
-        beside = {"loc": "upper left", "bbox_to_anchor": (1.01, 1), "frameon": False}
+        beside: dict[str, Any] = {
+            "loc": "upper left",
+            "bbox_to_anchor": (1.01, 1),
+            "frameon": False,
+        }
         ax.legend(handles=handles, fontsize=8, **beside)
     return ax
 

@@ -176,7 +176,7 @@ def judge_all(
 
 def _effects(part: Part, result: xr.Dataset) -> Iterable[tuple[tuple[str, ...], Effect]]:
     values = part.measure(result).reset_coords(drop=True)
-    dims = [name for name in values.dims if name != "replicate"]
+    dims = [str(name) for name in values.dims if name != "replicate"]
     if not dims:
         yield (), effect_of(values.to_numpy())
         return
@@ -188,7 +188,7 @@ def _effects(part: Part, result: xr.Dataset) -> Iterable[tuple[tuple[str, ...], 
         )
 
 
-def _place_words(dimension: str, value: object) -> str:
+def _place_words(dimension: str, value: str | float) -> str:
     if isinstance(value, str):
         return value
     number = f"{value:,}" if isinstance(value, int) else f"{value:g}"

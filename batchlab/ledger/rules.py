@@ -66,13 +66,15 @@ def effect_of(values: np.ndarray) -> Effect:
     """
     values = np.asarray(values, "float64")
     if values.ndim == 0:
-        return Effect(*[float(values)] * 5, 0)
+        number = float(values)
+        return Effect(number, number, number, number, number, 0)
     values = values[np.isfinite(values)]
     mean, low, high = (float(number) for number in mean_interval(values))
     if len(values) < 2:
         return Effect(mean, low, high, np.nan, np.nan, len(values))
     tails = (1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2
-    return Effect(mean, low, high, *map(float, np.quantile(values, tails)), len(values))
+    from_, to = map(float, np.quantile(values, tails))
+    return Effect(mean, low, high, from_, to, len(values))
 
 
 @dataclass(frozen=True)

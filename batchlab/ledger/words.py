@@ -2,6 +2,7 @@
 
 import html
 from collections.abc import Iterable, Sequence
+from typing import cast
 
 import pandas as pd
 
@@ -15,6 +16,7 @@ from batchlab.ledger.rules import (
     UNDECIDED,
     Effect,
     Published,
+    Rule,
 )
 
 _COLUMNS = (
@@ -112,15 +114,15 @@ def findings_table(judged: Sequence[Judged]) -> pd.DataFrame:
     7     1                 1    reproduced
     37    1                 1  contradicted
     """
-    index, rows = [], []
+    places, rows = [], []
     for each in judged:
         for finding in each.findings:
-            index.append((each.claim.id, finding.part + 1, ", ".join(finding.condition)))
+            places.append((each.claim.id, finding.part + 1, ", ".join(finding.condition)))
             *numbers, values = finding.effect
             rows.append([*map(_rounded_to_3, numbers), values, finding.verdict])
     columns = ["mean", "low", "high", "from", "to", "replicates", "verdict"]
     names = ["claim", "part", "condition"]
-    index = pd.MultiIndex.from_tuples(index, names=names) if index else None
+    index = pd.MultiIndex.from_tuples(places, names=names) if places else None
     return pd.DataFrame(rows, index=index, columns=columns)
 
 
@@ -172,7 +174,7 @@ def _effect(judged: Judged, place: int) -> str:
     return " to ".join(f"{_shown(one.effect, rule)} ({', '.join(one.condition)})" for one in ends)
 
 
-def _shown(effect: Effect, rule: object) -> str:
+def _shown(effect: Effect, rule: Rule) -> str:
     if effect.values == 0 or effect.low == effect.high:
         return _rounded_to_3(effect.mean)
     text = (
@@ -275,7 +277,7 @@ def ledger_summary(judged: Sequence[Judged]) -> str:
     Of 2 claims 1 is reproduced, 0 hold only under conditions or in part, 1 is contradicted, and 0
     cannot be decided here.
     """
-    counted = verdict_counts(judged).loc["all"]
+    counted = cast(pd.Series, verdict_counts(judged).loc["all"])
     lines = [
         f"Of {_so_many(len(judged), 'claim', 'claims')} "
         f"{_so_many(counted[REPRODUCED], 'is', 'are')} reproduced, "

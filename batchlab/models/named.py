@@ -8,8 +8,11 @@ import operator
 import sys
 from collections.abc import Callable
 from functools import partial
+from importlib.abc import Loader
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
+from typing import cast
 
 from batchlab.foundation.backend import keras
 from batchlab.foundation.checks import did_you_mean, shown
@@ -17,7 +20,7 @@ from batchlab.foundation.files import placed
 from batchlab.models.networks import convnet, mlp
 from batchlab.problems.problem import Problem
 
-_OWN = {"convnet": convnet, "mlp": mlp}
+_OWN: dict[str, Callable[..., keras.Model]] = {"convnet": convnet, "mlp": mlp}
 _OF_FILE = "_batchlab_file_"  # begins the name of a module that is made of a file
 
 
@@ -58,7 +61,7 @@ def build_from(path: str, *, dtype: str | None = None) -> Callable[[Problem], ke
             "build: expected a name such as 'mlp' or 'path/to/file.py:function', received "
             f"{shown(path)}."
         )
-    build = _found(path)
+    build: Callable[..., keras.Model] = _found(path)
     return partial(build, dtype=dtype) if dtype and "dtype" in keywords(build) else build
 
 
@@ -83,12 +86,12 @@ def _found(path: str) -> Callable[[Problem], keras.Model]:
     return _checked_build(found, path)
 
 
-def name_of(build: object) -> str:
+def name_of(build: Callable[[Problem], keras.Model]) -> str:
     """Return the name by which `build_from` finds a function again, here or in another process.
 
     Parameters
     ----------
-    build : object
+    build : callable
 
     Returns
     -------
@@ -106,13 +109,13 @@ def _of_file(where: str) -> ModuleType:
     if not file.is_file():
         raise ValueError(f"build: expected a file that is there, received {shown(where)}.")
     name = _OF_FILE + hashlib.sha256(str(file).encode()).hexdigest()[:16]
-    spec = importlib.util.spec_from_file_location(name, file)
+    spec = cast(ModuleSpec, importlib.util.spec_from_file_location(name, file))
     module = importlib.util.module_from_spec(spec)
     # Dataclasses look for their module while they are made. Afterwards it is not left there: what
     # is in no module that can be imported is sent to other processes whole, and not by its name.
     sys.modules[name] = module
     try:
-        spec.loader.exec_module(module)
+        cast(Loader, spec.loader).exec_module(module)
     except (Exception, SystemExit) as error:
         raise ValueError(_failed(where, error)) from error
     finally:
@@ -164,7 +167,7 @@ def _functions(module: ModuleType) -> set[str]:
     return {name for name, value in vars(module).items() if inspect.isfunction(value)}
 
 
-def keywords(build: object) -> set[str]:
+def keywords(build: Callable[..., keras.Model]) -> set[str]:
     """Return the names of what `build` can be given beside the problem."""
     try:
         parameters = list(inspect.signature(build).parameters.values())[1:]
@@ -174,7 +177,7 @@ def keywords(build: object) -> set[str]:
     return {parameter.name for parameter in parameters if parameter.kind in kinds}
 
 
-def check_takes_dtype(build: object) -> None:
+def check_takes_dtype(build: Callable[..., keras.Model]) -> None:
     """Refuse what cannot be asked for a model in float32 as well as in float64.
 
     Raises

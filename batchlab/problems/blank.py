@@ -50,7 +50,8 @@ def blank_problem(
         )
     if n_classes is None:
         n_targets = whole_number("n_targets", n_targets, minimum=1)
-        y = np.broadcast_to(np.zeros(()), (2,) if n_targets == 1 else (2, n_targets))
+        shape_of_all = (2,) if n_targets == 1 else (2, n_targets)
+        y: np.ndarray = np.broadcast_to(np.zeros(()), shape_of_all)
     else:
         y = np.arange(whole_number("n_classes", n_classes, minimum=2))
         y.setflags(write=False)
@@ -58,7 +59,7 @@ def blank_problem(
     return Problem(x, y, x, y, None if n_classes is None else len(y), "blank")
 
 
-def checked_feature_shape(feature_shape: object) -> tuple[int, ...]:
+def checked_feature_shape(feature_shape: Sequence[int]) -> tuple[int, ...]:
     """Return the shape of a sample, if it is one.
 
     Raises

@@ -1,6 +1,7 @@
 """The textbook problem: classes that are normal distributions around centres."""
 
 from collections.abc import Sequence
+from typing import Any, TypeGuard
 
 import numpy as np
 from sklearn.datasets import make_blobs
@@ -14,7 +15,7 @@ from batchlab.problems.problem import Problem
 def blobs(
     n_samples: int = 1000,
     *,
-    centers: int | Sequence[Sequence[float]] = 3,
+    centers: int | Sequence[Sequence[float]] | np.ndarray = 3,
     n_features: int = 2,
     cluster_std: float | Sequence[float] = 2.0,
     random_state: int = 2,
@@ -63,15 +64,15 @@ def blobs(
     n_train = whole_number("n_train", n_train, minimum=1, maximum=n_samples - 1)
     random_state = whole_number("random_state", random_state, minimum=0, maximum=LARGEST_SEED)
     if not _has_several(centers):
-        centers = whole_number("centers", centers, minimum=2, maximum=n_samples)
-        n_classes = centers
+        n_classes = whole_number("centers", centers, minimum=2, maximum=n_samples)
+        around: int | np.ndarray = n_classes
     else:
-        centers = feature_array("centers", centers)
-        if centers.ndim != 2:
+        around = feature_array("centers", centers)
+        if around.ndim != 2:
             raise ValueError(
-                f"centers: expected shape (n_classes, n_features), received shape {centers.shape}."
+                f"centers: expected shape (n_classes, n_features), received shape {around.shape}."
             )
-        n_classes, n_features = centers.shape
+        n_classes, n_features = around.shape
         if n_classes < 2:
             raise ValueError(f"centers: expected at least 2 centres, received {n_classes}.")
     n_features = whole_number("n_features", n_features, minimum=1)
@@ -86,7 +87,7 @@ def blobs(
             )
     x, y, drawn_centers = make_blobs(
         n_samples=n_samples,
-        centers=centers,
+        centers=around,
         n_features=n_features,
         cluster_std=deviations,
         random_state=random_state,
@@ -94,13 +95,19 @@ def blobs(
     )
     y = y.astype("int64")
     check_every_class(y[:n_train], n_classes)
+    x_train, y_train, x_test, y_test = map(
+        read_only, (x[:n_train], y[:n_train], x[n_train:], y[n_train:])
+    )
     return Problem(
-        *map(read_only, (x[:n_train], y[:n_train], x[n_train:], y[n_train:])),
+        x_train,
+        y_train,
+        x_test,
+        y_test,
         n_classes=n_classes,
         name="blobs",
         distribution=GaussianMixture(read_only(drawn_centers), read_only(np.array(deviations))),
     )
 
 
-def _has_several(value: object) -> bool:
+def _has_several(value: object) -> TypeGuard[Sequence[Any]]:
     return np.iterable(value) and not isinstance(value, str)

@@ -154,8 +154,9 @@ def noisy_labels(problem: Problem, *, share: float = 0.2, random_state: int = 0)
     generator = np.random.default_rng(random_state)
     wrong = generator.permutation(problem.n_train)[: round(share * problem.n_train)]
     y = problem.y_train.copy()
-    y[wrong] = (y[wrong] + generator.integers(1, problem.n_classes, len(wrong))) % problem.n_classes
-    missing = np.setdiff1d(np.arange(problem.n_classes), y)
+    n_classes = problem.n_outputs
+    y[wrong] = (y[wrong] + generator.integers(1, n_classes, len(wrong))) % n_classes
+    missing = np.setdiff1d(np.arange(n_classes), y)
     if missing.size:
         raise ValueError(
             "share: expected to leave every class a training sample, received "

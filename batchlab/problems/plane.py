@@ -20,5 +20,5 @@ def parts_of(problem: Problem) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Return the samples and labels or targets of each part that there is, by its name."""
     parts = {"training": (problem.x_train, problem.y_train)}
     if problem.x_validation is not None:
-        parts["validation"] = problem.x_validation, problem.y_validation
+        parts["validation"] = problem.held_out[1:]
     return parts | {"test": (problem.x_test, problem.y_test)}

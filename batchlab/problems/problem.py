@@ -2,9 +2,10 @@
 
 import warnings
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from batchlab.foundation.checks import choice, shown
 from batchlab.problems.arrays import (
@@ -130,7 +131,7 @@ class Problem:
         """What `val_loss` and its like are measured on: the validation part, else the test part."""
         if self.x_validation is None:
             return Split("test", self.x_test, self.y_test)
-        return Split("validation", self.x_validation, self.y_validation)
+        return Split("validation", self.x_validation, cast(np.ndarray, self.y_validation))
 
     @property
     def bayes_accuracy(self) -> BayesAccuracy | None:
@@ -148,13 +149,13 @@ class Problem:
 
 
 def from_arrays(
-    x_train,
-    y_train,
-    x_test,
-    y_test,
+    x_train: ArrayLike,
+    y_train: ArrayLike,
+    x_test: ArrayLike,
+    y_test: ArrayLike,
     *,
-    x_validation=None,
-    y_validation=None,
+    x_validation: ArrayLike | None = None,
+    y_validation: ArrayLike | None = None,
     task: str = "classification",
     dtype: str = "float64",
     name: str = "arrays",
@@ -201,6 +202,7 @@ def from_arrays(
         raise TypeError(f"name: expected a string, received {shown(name)}.")
     choice("task", task, TASKS)
     choice("dtype", dtype, STORED_TYPES)
+    given: dict[str, tuple[ArrayLike | None, ArrayLike | None]]
     given = {"train": (x_train, y_train), "test": (x_test, y_test)}
     if x_validation is not None or y_validation is not None:
         given["validation"] = x_validation, y_validation

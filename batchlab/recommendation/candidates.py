@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from batchlab.costs.memory import largest_batch, memory_needed
@@ -26,14 +26,13 @@ def watched_part(problem: Problem) -> Problem:
     """Return the problem with no more held-out samples than a record need measure."""
     if problem.n_validation <= MEASURED:
         return problem
-    return dataclasses.replace(
-        problem,
-        x_validation=problem.x_validation[:MEASURED],
-        y_validation=problem.y_validation[:MEASURED],
-    )
+    _, x, y = problem.held_out
+    return dataclasses.replace(problem, x_validation=x[:MEASURED], y_validation=y[:MEASURED])
 
 
-def rates_to_try(given: object, optimizer: object) -> list[float]:
+def rates_to_try(
+    given: Sequence[float] | None, optimizer: keras.optimizers.Optimizer | None
+) -> list[float]:
     """Return the learning rates to choose from, in order.
 
     Raises
@@ -52,7 +51,7 @@ def rates_to_try(given: object, optimizer: object) -> list[float]:
     return [own * 2 ** (power / 2) for power in range(-RATES_BELOW, RATES_ABOVE + 1)]
 
 
-def sizes_to_try(given: object, n_train: int) -> list[int]:
+def sizes_to_try(given: Sequence[int | str] | None, n_train: int) -> list[int]:
     """Return the batch sizes in the order in which they are tried."""
     if given is None:
         powers = powers_below(n_train)

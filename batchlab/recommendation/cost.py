@@ -31,22 +31,22 @@ class Cost:
         sizes = times["batch_size"].to_numpy().tolist()
         spent = times["sample" if self._budget == "sample" else "update"].mean("replicate")
         costs = pd.Series(spent.to_numpy(), index=sizes)
-        return costs * self._seconds(sizes) if self._timed else costs
+        return costs * self._seconds(sizes, self._timed) if self._timed else costs
 
     def added_to(self, study: xr.Dataset, watch: Stopwatch) -> xr.Dataset:
         """Return a study with the seconds, if it is these that count."""
         if not self._timed:
             return study
         sizes = study["batch_size"].to_numpy().tolist()
-        self._seconds(sizes)
+        self._seconds(sizes, self._timed)
         in_time = int(max(watch.left, 0) / (self._pace * len(sizes)))
         rounds = self._timed(sizes, min(max(in_time, FEWEST_ROUNDS), ROUNDS))
         study = study.assign(update_seconds=(("round", "batch_size"), rounds))
         return study.assign(second=study["update"] * study["update_seconds"].mean("round"))
 
-    def _seconds(self, sizes: list[int]) -> list[float]:
+    def _seconds(self, sizes: list[int], timed: Callable) -> list[float]:
         if new := [size for size in sizes if size not in self._roughly]:
             begin = time.perf_counter()
-            self._roughly |= dict(zip(new, self._timed(new, 2).mean(axis=0), strict=True))
+            self._roughly |= dict(zip(new, timed(new, 2).mean(axis=0), strict=True))
             self._pace = (time.perf_counter() - begin) / (3 * len(new))  # one goes to warm up
         return [self._roughly[size] for size in sizes]

@@ -5,6 +5,7 @@ import math
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -54,7 +55,7 @@ class Exploration:
     left_out: list[int] = field(default_factory=list)
     chosen: dict[int, tuple] = field(default_factory=dict)
 
-    def explore(self, sizes: Sequence[int], watch: Stopwatch, bar: Callable[[], None]) -> None:
+    def explore(self, sizes: Sequence[int], watch: Stopwatch, bar: Callable[[], object]) -> None:
         """Measure batch sizes in the order given, as far as there is time.
 
         Parameters
@@ -85,7 +86,7 @@ class Exploration:
 
     def again(self, costs: pd.Series) -> list[int]:
         """Take the batch size nearest to the least cost from those for which there was no time."""
-        middle = costs.idxmin() if len(costs) else self.pilot.batch_size
+        middle = cast(int, costs.idxmin()) if len(costs) else self.pilot.batch_size
         nearest = outwards(self.left_out, middle)[:1]
         self.left_out = [size for size in self.left_out if size not in nearest]
         return nearest

@@ -5,6 +5,7 @@ the axes.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -70,20 +71,20 @@ def plot_recommendation(study: xr.Dataset, *, axes: Sequence[Axes] | None = None
     """
     if "update" not in study:
         raise ValueError("study: expected one with a batch size measured, received one without.")
-    axes = panel_axes("panel", 3, 3, (5.0, 4.0), axes)
-    _draw_costs(axes[0], weigh(study), study.attrs["budget"])
-    _draw_updates(axes[1], study)
-    _draw_rates(axes[2], study)
+    panels = panel_axes("panel", 3, 3, (5.0, 4.0), axes)
+    _draw_costs(panels[0], weigh(study), study.attrs["budget"])
+    _draw_updates(panels[1], study)
+    _draw_rates(panels[2], study)
     sizes = study["batch_size"].to_numpy()
-    for ax in axes:
+    for ax in panels:
         ax.set_yscale("log")
         scale(ax, sizes, "batch_size")
         spell_out(ax)
         ax.legend(fontsize="small")
     about = study.attrs
     target = f"{about['metric'].replace('_', ' ')} {about['target']:.3g}"
-    axes[0].set_title(f"{literal(about['problem'])}: {target} first reached", fontsize="medium")
-    return axes
+    panels[0].set_title(f"{literal(about['problem'])}: {target} first reached", fontsize="medium")
+    return panels
 
 
 def _draw_costs(ax: Axes, table: pd.DataFrame, budget: str) -> None:
@@ -125,7 +126,7 @@ def _draw_rates(ax: Axes, study: xr.Dataset) -> None:
         (np.isinf(values), "tried: not all of them", "white"),
     ):
         if chosen.any():
-            style = {"color": face, "edgecolors": "dimgray", "marker": "o", "s": 18}
+            style: dict[str, Any] = {"color": face, "edgecolors": "dimgray", "marker": "o", "s": 18}
             ax.scatter(sizes[chosen], rates[chosen], label=label, **style)
     best = study["learning_rate"]
     ax.plot(best["batch_size"], best, color=COLORS[0], marker=MARKERS[0], label="the best")

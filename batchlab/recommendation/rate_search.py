@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -63,7 +64,7 @@ class Bench:
             self._trainings[size] = training
             self._ahead[size] = pool.submit(training.compile)
 
-    def histories(self, **settings: object) -> Iterator[xr.Dataset]:
+    def histories(self, **settings: Any) -> Iterator[xr.Dataset]:
         """Yield what `batchlab.fit` returns for each cell of the settings that stay and these.
 
         Raises
@@ -149,7 +150,8 @@ class Runs:
             Updates of the slowest replicate that arrives at the best rate; 0 if none does.
         """
         updates = min(updates, self.most_updates)
-        scores, slowest = {}, {}
+        scores: dict[int, tuple] = {}
+        slowest: dict[int, float] = {}
         means = np.full(len(self.rates), np.nan)
         while True:
             while new := [near for near in self._around(place) if near not in scores]:
@@ -160,7 +162,7 @@ class Runs:
                     # Where none is all the way there, the better are those that are nearer.
                     scores[tried] = means[tried], (~arrived).sum(), self._worth(history)
                     slowest[tried] = row[arrived].max(initial=0)
-                place = min(scores, key=scores.get)
+                place = min(scores, key=scores.__getitem__)
             # A rate may be better although one replicate takes far longer at it than at others: it
             # must have had the time. More of it changes nothing where all have arrived.
             late = [near for near in self._around(place) if np.isinf(means[near])]

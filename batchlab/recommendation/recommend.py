@@ -4,7 +4,7 @@ import dataclasses
 import math
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import psutil
 import xarray as xr
@@ -201,7 +201,7 @@ def recommend(
     rates = rates_to_try(learning_rate, optimizer)
     sizes = sizes_to_try(batch_size, problem.n_train)
     watched = watched_part(problem)
-    common = {
+    common: dict[str, Any] = {
         "optimizer": optimizer,
         "loss": loss,
         "device": device,
@@ -211,8 +211,15 @@ def recommend(
     choosing = common | {"replicates": tuning, "seed": seed}
     measuring = common | {"replicates": count, "seed": seed + tuning}
     # Every argument is checked before anything long is begun.
-    once = {"batch_size": sizes[0], "learning_rate": rates[0], "updates": 1, "progress": False}
-    first = sweep(build, watched, **once, **choosing)
+    first = sweep(
+        build,
+        watched,
+        batch_size=sizes[0],
+        learning_rate=rates[0],
+        updates=1,
+        progress=False,
+        **choosing,
+    )
     needed = memory_by_size(build, problem, optimizer)
     free = psutil.virtual_memory().available if memory is None else memory
     sizes, too_large = those_that_fit(sizes, needed, positive_number("memory", free))
@@ -272,13 +279,13 @@ def recommend(
     return _recommended(_study_of_sizes(known, needed, cost, about, watch), watch, known.left_out)
 
 
-def _refine(known: Exploration, watch: Stopwatch, bar: Callable[[], None], cost: Cost) -> None:
+def _refine(known: Exploration, watch: Stopwatch, bar: Callable[[], object], cost: Cost) -> None:
     """Measure batch sizes between those known, where it matters, as long as there are any."""
     tried_again = False
     while known.found and watch.left > 0:
         times = complete(known.times())
         costs = cost.roughly(times)
-        b_noise = critical_batch_size(times).loc["b_noise", "fitted"]
+        b_noise = critical_batch_size(times)["fitted"].loc["b_noise"]
         more = known.between(costs, also=float(b_noise)) if len(costs) else []
         if not tried_again:
             more, tried_again = known.again(costs) + more, True

@@ -1,6 +1,7 @@
 """The one look at the test samples, where training is stopped."""
 
 import dataclasses
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -73,14 +74,15 @@ def scores_on_test(
             "batch_size: expected one at which all replicates reach the target"
             f"{''.join(f', {size}' for size in arrived)}, received {shown(batch_size)}."
         )
+    size = cast(int, batch_size)
     stopped = study["stopped"].sel(batch_size=batch_size, drop=True).astype(int)
     history = sweep(
         build,
         dataclasses.replace(problem, x_validation=None, y_validation=None),
-        batch_size=int(batch_size),
+        batch_size=int(size),
         updates=int(stopped.max()),
         records=np.unique(stopped).tolist(),
-        learning_rate=float(table.loc[batch_size, "learning_rate"]),
+        learning_rate=float(table["learning_rate"].loc[size]),
         optimizer=optimizer,
         loss=loss,
         replicates=stopped.size,
@@ -92,7 +94,7 @@ def scores_on_test(
     score = score_of(history)
     found = history[[f"val_{score}", "val_loss"]].sel(update=stopped.drop_vars("seed"))
     rows = {
-        f"test {name.removeprefix('val_').replace('_', ' ')}": over_replicates(values)
+        f"test {str(name).removeprefix('val_').replace('_', ' ')}": over_replicates(values)
         for name, values in found.drop_vars(["seed", "update", "epoch", "sample"]).items()
     }
     return pd.DataFrame(

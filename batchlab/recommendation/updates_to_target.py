@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -126,16 +127,30 @@ def updates_to_target(
     seed = whole_number("seed", seed, minimum=0, maximum=LARGEST_SEED + 1 - count - tuning)
     resolution = positive_number("resolution", resolution)
     most = whole_number("most_updates", most_updates, minimum=1)
-    common = {"optimizer": optimizer, "loss": loss, "device": device, "threads": threads}
+    common: dict[str, Any] = {
+        "optimizer": optimizer,
+        "loss": loss,
+        "device": device,
+        "threads": threads,
+    }
     choosing = common | {"replicates": tuning, "seed": seed}
     measuring = common | {"replicates": count, "seed": seed + tuning}
     # Every argument is checked before anything long is begun, and all programs are compiled.
-    once = {"batch_size": sizes, "learning_rate": rates[0], "updates": 1, "progress": False}
-    sweep(build, problem, **once, **choosing)
+    sweep(
+        build,
+        problem,
+        batch_size=sizes,
+        learning_rate=rates[0],
+        updates=1,
+        progress=False,
+        **choosing,
+    )
     runs = partial(Runs, rates=rates, target=target, metric=metric, most_updates=most)
     to_choose = runs(Bench(build, problem, choosing), resolution=TUNING_RESOLUTION)
     to_measure = runs(Bench(build, problem, measuring), resolution=resolution)
-    found, best, slow = [], [], []
+    found: list[xr.Dataset] = []
+    best: list[tuple[int, float]] = []
+    slow: list[tuple[int, float]] = []
     with progress_bar(len(sizes), unit="batch size", description="tuning", show=progress) as bar:
         for size in sizes:
             place = len(rates) // 4
@@ -169,7 +184,7 @@ def _expected(size: int, known: list[tuple[int, float]], *, sign: int) -> float:
     return value * (size / smaller) ** (sign * min(max(power - FLATTER, 0), 1))
 
 
-def sorted_values(name: str, values: object, check: Callable) -> list:
+def sorted_values(name: str, values: Sequence[float | str], check: Callable) -> list:
     """Return the distinct values of a sequence in order, each checked.
 
     Raises

@@ -4,7 +4,8 @@ Imports neither TensorFlow nor Keras.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -84,7 +85,7 @@ def _nothing_measured(study: xr.Dataset) -> str:
     )
 
 
-def met_at_start(about: Mapping[str, object]) -> bool:
+def met_at_start(about: Mapping[str, Any]) -> bool:
     """Return whether the first look found the target met from the start.
 
     Parameters
@@ -162,7 +163,8 @@ def _critical(study: xr.Dataset) -> str:
     times = complete(study)
     if times.sizes["batch_size"] < 3:
         return "Critical batch size: not known; it takes three batch sizes that arrive."
-    fitted, low, high = critical_batch_size(times).loc["b_noise"]
+    fit = critical_batch_size(times)
+    fitted, low, high = (float(fit[name].loc["b_noise"]) for name in ("fitted", "low", "high"))
     smallest, largest = (int(end) for end in (times["batch_size"].min(), times["batch_size"].max()))
     if fitted < smallest:
         return f"Critical batch size: below {smallest}. Twice the batch saves hardly any updates."
@@ -187,7 +189,7 @@ def _rates(study: xr.Dataset, told: pd.DataFrame) -> str:
     times = complete(study)
     bend = math.inf
     if times.sizes["batch_size"] >= 3:
-        bend = float(critical_batch_size(times).loc["b_noise", "fitted"])
+        bend = float(critical_batch_size(times)["fitted"].loc["b_noise"])
     powers = []
     for name, chosen in (("below", rates.index <= 2 * bend), ("above", rates.index >= bend / 2)):
         some = rates[chosen]
@@ -244,7 +246,7 @@ def _doubts(study: xr.Dataset) -> list[str]:
     return [" ".join(lines)]
 
 
-def _listed_sizes(sizes) -> str:
+def _listed_sizes(sizes: Iterable) -> str:
     names = [str(int(size)) for size in sizes]
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 

@@ -3,6 +3,8 @@
 Imports neither TensorFlow nor Keras.
 """
 
+from typing import cast
+
 import numpy as np
 import pandas as pd
 import xarray as xr
@@ -119,7 +121,7 @@ def _with_timing(spent: xr.Dataset, study: xr.Dataset, budget: str | None) -> xr
     """
     if not _is_timed(study, budget):
         return spent
-    rounds = np.log(study["update_seconds"])
+    rounds = cast(xr.DataArray, np.log(study["update_seconds"]))
     count = rounds.sizes["round"]
     quantile = stats.t.ppf((1 + CONFIDENCE) / 2, count - 1)
     timing = quantile * rounds.std("round", ddof=1) / np.sqrt(count)

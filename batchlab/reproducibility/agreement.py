@@ -95,8 +95,8 @@ def _agreement(run: str, own: xr.Dataset, published: xr.Dataset) -> Agreement:
         return Agreement(run, LEVELS[0], None, None, None, None, None, 0.0)
     epoch, metric, replicate = np.argwhere(differs)[0]
     of_accuracy = np.char.endswith(ours["metric"].to_numpy().astype(str), "accuracy")
-    printed = (np.round(each[-1].mean(axis=1), DECIMALS) for each in (mine, given))
-    if not np.array_equal(*printed, equal_nan=True):
+    one, other = (np.round(each[-1].mean(axis=1), DECIMALS) for each in (mine, given))
+    if not np.array_equal(one, other, equal_nan=True):
         level = LEVELS[3]
     else:
         level = LEVELS[2] if differs[:, of_accuracy].any() else LEVELS[1]

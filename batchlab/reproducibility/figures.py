@@ -4,6 +4,7 @@ Imports neither TensorFlow nor Keras.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -54,28 +55,33 @@ def plot_growth(twins: xr.Dataset, *, axes: Sequence[Axes] | None = None) -> np.
     2
     """
     dtypes = twins["dtype"].to_numpy().tolist()
-    axes = panel_axes("dtype", len(dtypes), len(dtypes), (5.25, 4.8), axes, sharey=True)
-    for ax, dtype in zip(axes, dtypes, strict=True):
+    panels = panel_axes("dtype", len(dtypes), len(dtypes), (5.25, 4.8), axes, sharey=True)
+    for ax, dtype in zip(panels, dtypes, strict=True):
         for place, run in enumerate(twins["run"].to_numpy().tolist()):
             _draw_distance(ax, twins["distance"].sel(run=run, dtype=dtype), run, place)
         precision = np.finfo(dtype).eps
         ax.axhline(precision, color="dimgray", linewidth=1, linestyle=":")
         ax.axhline(VISIBLE, color="dimgray", linewidth=1, linestyle="--")
         edge = ax.get_yaxis_transform()
-        small = {"transform": edge, "ha": "right", "fontsize": "small", "color": "dimgray"}
+        small: dict[str, Any] = {
+            "transform": edge,
+            "ha": "right",
+            "fontsize": "small",
+            "color": "dimgray",
+        }
         ax.text(0.99, precision / 1.5, f"precision of {dtype}: {precision:.1e}", va="top", **small)
         ax.text(0.99, VISIBLE * 1.5, f"{VISIBLE:.0%} apart: two runs", va="bottom", **small)
         ax.set(yscale="log", title=dtype, xlabel="epochs (passes over the training set)")
-    axes[0].set_ylabel("distance of the two runs' weights, by their norm")
+    panels[0].set_ylabel("distance of the two runs' weights, by their norm")
     pairs = f"{twins.sizes['replicate']} pairs"
-    axes[-1].legend(
+    panels[-1].legend(
         title=f"batch size at rate: geometric mean of {pairs},\nband: the middle half of them",
         fontsize="small",
         title_fontsize="small",
         loc="lower right",
         bbox_to_anchor=(1, 0.05),
     )
-    return axes
+    return panels
 
 
 def plot_spread_by_cause(
@@ -152,7 +158,10 @@ def _draw_distance(ax: Axes, distance: xr.DataArray, run: str, place: int) -> No
     if not len(known):
         ax.plot([], [], color=cycled(COLORS, place), label=f"{literal(run)} (all diverged)")
         return
-    style = {"color": cycled(COLORS, place), "linestyle": cycled(LINE_STYLES, place)}
+    style: dict[str, Any] = {
+        "color": cycled(COLORS, place),
+        "linestyle": cycled(LINE_STYLES, place),
+    }
     with np.errstate(divide="ignore"):
         mean = 10 ** np.log10(known).mean(axis=0)
     ax.plot(epochs, mean, linewidth=1.8, label=literal(run), **style)

@@ -5,6 +5,7 @@ import hashlib
 import os
 from collections.abc import Iterator, Mapping
 from importlib import resources
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -90,7 +91,7 @@ def fingerprint(
     return values
 
 
-def _runs() -> Iterator[tuple[str, Build, Problem, Mapping[str, object]]]:
+def _runs() -> Iterator[tuple[str, Build, Problem, Mapping[str, Any]]]:
     """Return name, builder, problem and settings of each run."""
     tutorial, optimizers = blobs(), keras.optimizers
     for name, run in runs_at(BATCH_SIZES, RATES).items():

@@ -3,6 +3,8 @@
 Imports neither TensorFlow nor Keras.
 """
 
+from typing import cast
+
 import numpy as np
 import pandas as pd
 import xarray as xr
@@ -126,12 +128,13 @@ def spread_by_cause(
         raise ValueError(f"crossed: expected the runs of twins, {runs}, received {shown(given)}.")
     change = twins[f"{metric}_change"]
     change = change.isel({_record_dimension(change): -1}, drop=True)
-    rounding = np.sqrt(over_replicates(change**2 / 2).clip(min=0))
+    rounding = cast(xr.Dataset, np.sqrt(over_replicates(change**2 / 2).clip(min=0)))
     named = {"std": "std", "std_low": "low", "std_high": "high"}
     split = variance_split(crossed, metric=metric)[list(named)].rename(columns=named)
     by_rounding = rounding.rename(mean="std").to_dataframe(dim_order=["run", "dtype"])
-    by_rounding.index = by_rounding.index.set_levels(
-        [f"last bit, {dtype}" for dtype in by_rounding.index.levels[1]], level=1
+    index = cast(pd.MultiIndex, by_rounding.index)
+    by_rounding.index = index.set_levels(
+        [f"last bit, {dtype}" for dtype in index.levels[1]], level=1
     )
     parts = [part.rename_axis(["run", "cause"]) for part in (split, by_rounding)]
     table = pd.concat(parts)
@@ -145,12 +148,12 @@ def spread_by_cause(
 
 def _record_dimension(values: xr.DataArray) -> str:
     (found,) = set(values.dims) - {"run", "dtype", "replicate"}
-    return found
+    return str(found)
 
 
 def _geometric_mean(values: xr.DataArray) -> xr.DataArray:
     with np.errstate(divide="ignore"):
-        return 10 ** np.log10(values).mean("replicate")
+        return 10 ** cast(xr.DataArray, np.log10(values)).mean("replicate")
 
 
 def _slopes(distance: xr.DataArray) -> xr.DataArray:

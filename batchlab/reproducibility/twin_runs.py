@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, cast
 
 import numpy as np
 import xarray as xr
@@ -51,11 +52,11 @@ class Started:
 def twin_runs(
     build: Callable,
     problem: Problem,
-    runs: Mapping[str, Mapping[str, object]],
+    runs: Mapping[str, Mapping[str, Any]],
     *,
     epochs: int,
     records: int | Sequence[int] = 50,
-    **common,
+    **common: Any,
 ) -> xr.Dataset:
     """Train each run twice, from weights that differ in their last bit, and tell the two apart.
 
@@ -145,4 +146,4 @@ def _relative(own: xr.DataArray, moved: xr.DataArray) -> xr.DataArray:
 
 
 def _norm(weights: xr.DataArray) -> xr.DataArray:
-    return np.sqrt((weights**2).sum("parameter", skipna=False))
+    return cast(xr.DataArray, np.sqrt((weights**2).sum("parameter", skipna=False)))

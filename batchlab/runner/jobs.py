@@ -12,7 +12,7 @@ import time
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 import psutil
 
@@ -154,20 +154,21 @@ async def _answer(
         # Ctrl-C in a terminal reaches this process alone, which then stops the others in order.
         start_new_session=True,
     )
+    asked = cast(asyncio.StreamWriter, process.stdin)
     line = b""
     stopped = False
     try:
         with contextlib.suppress(ConnectionError):
-            process.stdin.write(json.dumps(task).encode() + b"\n")
-            await process.stdin.drain()
-        line = await process.stdout.read()
+            asked.write(json.dumps(task).encode() + b"\n")
+            await asked.drain()
+        line = await cast(asyncio.StreamReader, process.stdout).read()
         await process.wait()
     except asyncio.CancelledError:
         stopped = True
         line = await _end(process)
     finally:
         # Open until now: its end tells the other process that this one is gone.
-        process.stdin.close()
+        asked.close()
     try:
         answer = json.loads(line)
         run.result, run.report = answer["result"], answer["report"]
@@ -187,7 +188,8 @@ async def _end(process: Process) -> bytes:
     with contextlib.suppress(ProcessLookupError):
         process.terminate()
     try:
-        return await asyncio.wait_for(process.stdout.read(), _PATIENCE)
+        answered = cast(asyncio.StreamReader, process.stdout)
+        return await asyncio.wait_for(answered.read(), _PATIENCE)
     except TimeoutError:
         with contextlib.suppress(psutil.Error):
             for child in psutil.Process(process.pid).children(recursive=True):

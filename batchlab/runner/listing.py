@@ -104,8 +104,14 @@ def _parameters_in_lines(notebook: Notebook) -> list[str]:
 
 
 def _wrapped(text: str) -> list[str]:
-    indents = {"initial_indent": _INDENT, "subsequent_indent": _INDENT}
-    return textwrap.wrap(text, WIDTH, break_on_hyphens=False, break_long_words=False, **indents)
+    return textwrap.wrap(
+        text,
+        WIDTH,
+        initial_indent=_INDENT,
+        subsequent_indent=_INDENT,
+        break_on_hyphens=False,
+        break_long_words=False,
+    )
 
 
 def _measured(output_dir: Path) -> dict[str, float]:

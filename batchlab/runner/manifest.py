@@ -11,6 +11,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import cast
 
 from batchlab.foundation.files import replacing
 
@@ -98,7 +99,7 @@ def is_seconds(value: object) -> bool:
     bool
         Nothing that runs takes thirty years; and larger whole numbers may not be floats.
     """
-    return type(value) in (int, float) and 0 <= value < 1e9
+    return type(value) in (int, float) and 0 <= cast(float, value) < 1e9
 
 
 def is_whole(output_dir: Path, name: str, entry: Mapping) -> bool:

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import cast
 
 import yaml
 
@@ -194,7 +195,7 @@ def _read_yaml(file: str | os.PathLike[str]) -> dict[str, object]:
         raise TypeError(
             f"{file}: expected a mapping of names to values, received {briefly(values)}"
         )
-    keys = [key.value for key, _ in node.value]
+    keys = [key.value for key, _ in cast(yaml.MappingNode, node).value]
     for name, value in values.items():
         if not isinstance(name, str):
             raise TypeError(f"{file}: expected names of parameters, received {briefly(name)}")

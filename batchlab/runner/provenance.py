@@ -6,7 +6,7 @@ import math
 import os
 import platform
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import cache
 from importlib import metadata
 
@@ -120,7 +120,7 @@ def library_digest(notebook: Notebook) -> str:
     """
     known = public_modules()
     code = re.sub(r"^import batchlab as bl$", "", notebook.code, flags=re.MULTILINE)
-    used = re.findall(r"\bbl\.(\w+)", code)
+    used: Collection[str] = re.findall(r"\bbl\.(\w+)", code)
     otherwise = re.search(r"\b(import|from) batchlab|import_module|__import__", code)
     if otherwise or len(used) != len(re.findall(r"\bbl\b", code)):
         used = known

@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from batchlab.runner.headings import first_sentence, heading
 from batchlab.runner.manifest import is_seconds
@@ -104,5 +105,5 @@ def _mapping(value: object) -> Mapping:
 
 def _lines_joined(value: object) -> str:
     """Return a text, which in the file of a notebook may be a list of its lines."""
-    lines = value if isinstance(value, list) else [value]
+    lines: list[Any] = value if isinstance(value, list) else [value]
     return "".join(lines) if all(isinstance(line, str) for line in lines) else ""

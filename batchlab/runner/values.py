@@ -93,14 +93,14 @@ def declarations(source: str) -> dict[str, Declared]:
 
 def _assignments(statement: ast.stmt) -> Iterator[tuple[str, ast.expr]]:
     if isinstance(statement, ast.Assign):
-        targets = statement.targets
+        targets, value = statement.targets, statement.value
     elif isinstance(statement, ast.AnnAssign) and statement.value is not None:
-        targets = [statement.target]
+        targets, value = [statement.target], statement.value
     else:
         return
     for target in targets:
         if isinstance(target, ast.Name):
-            yield target.id, statement.value
+            yield target.id, value
 
 
 def literal_value(node: ast.expr) -> object:
@@ -117,7 +117,7 @@ def literal_value(node: ast.expr) -> object:
         return None if any(item is None for item in items) else items
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "float":
         texts = [one.value for one in node.args if isinstance(one, ast.Constant)]
-        return float(texts[0]) if texts in (["nan"], ["inf"], ["-inf"]) else None
+        return float(str(texts[0])) if texts in (["nan"], ["inf"], ["-inf"]) else None
     try:
         return ast.literal_eval(node)
     except (ValueError, TypeError, SyntaxError, RecursionError):

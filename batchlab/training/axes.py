@@ -2,16 +2,22 @@
 
 import math
 import numbers
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
-from batchlab.engine.batch_sizes import checked_batch_size
+from batchlab.engine.batch_sizes import BatchSize, checked_batch_size
 from batchlab.engine.optimizers import default_optimizer, settings_of
-from batchlab.foundation.backend import floatx
+from batchlab.engine.weights import Build
+from batchlab.foundation.backend import floatx, keras
 from batchlab.foundation.checks import positive_number, shown
 from batchlab.histories.metrics import ALL_METRICS
 from batchlab.models.named import keywords
+
+Rate = float | Callable[[int], float]
+SweptBatchSize = BatchSize | Sequence[int | str] | Mapping[str, BatchSize]
+SweptRate = float | Sequence[float] | Mapping[str, Rate]
 
 # Names of a study's dimensions and variables other than settings.
 _TAKEN = {
@@ -22,13 +28,14 @@ _TAKEN = {
 }
 
 
-def _several(given: object) -> object:
+def _several(given: object) -> Any:
     """Return a list if several values are given, else the value."""
-    several = np.iterable(given) and not isinstance(given, str | bytes | Mapping)
-    return list(given) if several else given
+    if np.iterable(given) and not isinstance(given, str | bytes | Mapping):
+        return list(given)
+    return given
 
 
-def batch_size_axis(given: object) -> dict[str, object]:
+def batch_size_axis(given: SweptBatchSize) -> dict[str, Any]:
     """Return batch sizes under the name of their dimension, which is `schedule` for a mapping."""
     if isinstance(given, Mapping):
         return {"schedule": named_values("batch_size", given)}
@@ -42,14 +49,14 @@ def batch_size_axis(given: object) -> dict[str, object]:
     return {"batch_size": several}
 
 
-def rate_axis(given: object) -> dict[str, object]:
+def rate_axis(given: SweptRate | None) -> dict[str, Any]:
     """Return learning rates under the name of their dimension, which is `rule` for a mapping."""
     if isinstance(given, Mapping):
         return {"rule": named_values("learning_rate", given)}
     return {"learning_rate": _several(given)}
 
 
-def named_values(name: str, given: object) -> object:
+def named_values(name: str, given: object) -> Any:
     """Return a mapping of names to values, or the one value that is given."""
     if isinstance(given, Mapping):
         wrong = [key for key in given if not isinstance(key, str)]
@@ -66,7 +73,7 @@ def named_values(name: str, given: object) -> object:
     return default_optimizer() if name == "optimizer" and given is None else given
 
 
-def setting_axis(name: str, given: object) -> object:
+def setting_axis(name: str, given: object) -> list | dict[str, Any]:
     """Return the values of a further setting: a list, or a mapping of names to them."""
     if isinstance(given, Mapping):
         return named_values(name, given)
@@ -79,18 +86,18 @@ def setting_axis(name: str, given: object) -> object:
     return values
 
 
-def sizes(given: object, n_train: int) -> object:
+def sizes(given: BatchSize | list[int | str], n_train: int) -> BatchSize | list[int]:
     """Return the sizes with "full" as a number, so that it is seen to be one already there."""
     if isinstance(given, list):
         return [checked_batch_size(size, n_train) for size in given]
     return given if callable(given) else checked_batch_size(given, n_train)
 
 
-def labelled(name: str, given: list | dict) -> tuple[tuple, tuple]:
+def labelled(name: str, given: list | Mapping) -> tuple[tuple, tuple]:
     """Return the labels and the values of an axis."""
     if not given:
         raise ValueError(f"{name}: expected at least one value, received none.")
-    if isinstance(given, dict):
+    if isinstance(given, Mapping):
         return tuple(given), tuple(given.values())
     values = [value.item() if isinstance(value, np.generic) else value for value in given]
     if name == "learning_rate":
@@ -103,7 +110,11 @@ def labelled(name: str, given: list | dict) -> tuple[tuple, tuple]:
     return labels, tuple(values)
 
 
-def check_settings(settings: Mapping, build: object, optimizer: object) -> None:
+def check_settings(
+    settings: Mapping,
+    build: Build | dict[str, Build],
+    optimizer: keras.optimizers.Optimizer | dict[str, keras.optimizers.Optimizer],
+) -> None:
     """Refuse a setting that neither all builders nor all optimizers have, or both have."""
     builds = list(build.values()) if isinstance(build, dict) else [build]
     optimizers = list(optimizer.values()) if isinstance(optimizer, dict) else [optimizer]
@@ -121,17 +132,19 @@ def check_settings(settings: Mapping, build: object, optimizer: object) -> None:
                 f"{name}: expected a keyword of build or a setting of the optimizer ({known}), "
                 f"received {name!r}."
             )
-        if name in set.union(*all_keywords) & set.union(*all_options):
+        if name in set().union(*all_keywords) & set().union(*all_options):
             raise TypeError(
                 f"{name}: expected a setting of one, but build and the optimizer both have it."
             )
 
 
-def _options(optimizer: object) -> set[str]:
+def _options(optimizer: keras.optimizers.Optimizer) -> set[str]:
     return set(settings_of(optimizer)[1]) - {"learning_rate", "excluded_from_weight_decay"}
 
 
-def with_setting(optimizer_class: type, config: dict, name: str, value: object) -> dict:
+def with_setting(
+    optimizer_class: type[keras.optimizers.Optimizer], config: dict, name: str, value: object
+) -> dict:
     """Return an optimizer's settings with one changed, and checked by making such an optimizer."""
     value = value.item() if isinstance(value, np.generic) else value
     # Keras does not look at all of them.

@@ -5,9 +5,10 @@ import pickle
 import uuid
 import warnings
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from typing import Any
 
 import joblib
 import xarray as xr
@@ -26,6 +27,10 @@ from batchlab.training.grid import Cell
 CELLS_AHEAD = 16
 STARTS_BYTES = 256 * 2**20
 ATTEMPTS = 3
+
+Trained = Generator[tuple[Cell, xr.Dataset], None, None]
+# What a cell leaves behind on its way to another process, and gets back there.
+_SENT_BESIDE: dict[str, Any] = {"problem": None, "loss": None}
 
 
 class SharedStarts:
@@ -84,7 +89,7 @@ def elsewhere(n_jobs: int | None) -> bool:
     return not of_joblib or (n_jobs if n_jobs is not None else of_context) not in (None, 1)
 
 
-def train_here(cells: Sequence[Cell], *, cores: int) -> Iterator[tuple[Cell, xr.Dataset]]:
+def train_here(cells: Sequence[Cell], *, cores: int) -> Trained:
     """Train cells one after the other in this process; yield each with its history.
 
     Parameters
@@ -113,9 +118,7 @@ def train_here(cells: Sequence[Cell], *, cores: int) -> Iterator[tuple[Cell, xr.
             pool.shutdown(cancel_futures=True)
 
 
-def train_elsewhere(
-    cells: Sequence[Cell], *, n_jobs: int | None
-) -> Iterator[tuple[Cell, xr.Dataset]]:
+def train_elsewhere(cells: Sequence[Cell], *, n_jobs: int | None) -> Trained:
     """Train cells in joblib's processes or on its cluster; yield each as it is finished.
 
     If processes die, what was in their hands is handed to others, twice.
@@ -150,7 +153,7 @@ def train_elsewhere(
         # scattered once instead of sent with each cell.
         calls = [
             joblib.delayed(_train)(
-                replace(cell, problem=None, loss=None),
+                replace(cell, **_SENT_BESIDE),
                 cell.problem,
                 packed(cell.loss),
                 sweep,
@@ -177,7 +180,7 @@ def train_elsewhere(
 
 
 @contextlib.contextmanager
-def _quietly_closing(results: Iterator) -> Iterator[Iterator]:
+def _quietly_closing(results: Generator) -> Iterator[Generator]:
     """Close joblib's results at the end; it warns of those that nobody waits for any more."""
     try:
         yield results

@@ -1,6 +1,7 @@
 """Runs that differ in more than one setting, and so are no grid: trained, and set side by side."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -15,7 +16,7 @@ from batchlab.training.fit import fit
 
 
 def fit_each(
-    build: Build, problem: Problem, runs: Mapping[str, Mapping[str, object]], **common
+    build: Build, problem: Problem, runs: Mapping[str, Mapping[str, Any]], **common: Any
 ) -> dict[str, xr.Dataset]:
     """Return what `fit` returns for each of several runs.
 
@@ -52,7 +53,7 @@ def fit_each(
 
 def runs_at(
     batch_sizes: Sequence[int], rates: Sequence[float], *, momentum: float = 0.9
-) -> dict[str, dict[str, object]]:
+) -> dict[str, dict[str, Any]]:
     """Return runs of SGD, each of a batch size at a learning rate, by name.
 
     Parameters
@@ -99,7 +100,7 @@ def runs_at(
     return runs
 
 
-def check_runs(runs: object) -> None:
+def check_runs(runs: Mapping[str, Mapping[str, Any]]) -> None:
     """Refuse what are no runs: a mapping of names to arguments.
 
     Raises
@@ -176,7 +177,7 @@ def _check_like(name: str, history: xr.Dataset, first: xr.Dataset) -> None:
             each[what].to_numpy() if what in each.coords else each.sizes.get(what)
             for each in (history, first)
         )
-        if not np.array_equal(own, other):
+        if not np.array_equal(np.asarray(own), np.asarray(other)):
             raise ValueError(
                 f"histories: expected the same {what} in all, received {shown(other)} in the first "
                 f"and {shown(own)} in {name!r}."

@@ -2,9 +2,10 @@
 
 import functools
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 
@@ -20,6 +21,8 @@ from batchlab.histories.studies import Axis
 from batchlab.models.named import keywords
 from batchlab.problems.problem import Problem, check_problem
 from batchlab.training.axes import (
+    SweptBatchSize,
+    SweptRate,
     batch_size_axis,
     check_settings,
     labelled,
@@ -90,19 +93,19 @@ def grid_of(
     build: Build | Mapping[str, Build],
     problem: Problem | Mapping[str, Problem],
     *,
-    batch_size: object,
-    learning_rate: object = None,
-    optimizer: object = None,
-    loss: object = None,
+    batch_size: SweptBatchSize,
+    learning_rate: SweptRate | None = None,
+    optimizer: keras.optimizers.Optimizer | Mapping[str, keras.optimizers.Optimizer] | None = None,
+    loss: keras.losses.Loss | Mapping[str, keras.losses.Loss] | None = None,
     settings: Mapping[str, object] = MappingProxyType({}),
     epochs: int | None = None,
     updates: int | None = None,
     samples: int | None = None,
-    records: object = None,
+    records: int | Sequence[int] | None = None,
     replicates: int = 1,
     seed: int = 0,
-    weight_seeds: object = None,
-    order_seeds: object = None,
+    weight_seeds: Sequence[int] | None = None,
+    order_seeds: Sequence[int] | None = None,
     keep_weights: str = "none",
     device: str | None = None,
     threads: int | None = None,
@@ -128,7 +131,7 @@ def grid_of(
     TypeError, ValueError
         If one of them is not what `batchlab.sweep` takes.
     """
-    common = {
+    common: dict[str, Any] = {
         "replicates": replicates,
         "seed": seed,
         "weight_seeds": weight_seeds,
@@ -144,7 +147,7 @@ def grid_of(
             "records: expected it with updates or samples held fixed, received it with epochs, "
             "after each of which there is a record."
         )
-    choices = {
+    choices: dict[str, Any] = {
         **batch_size_axis(batch_size),
         # Rules are a dimension of their own: the rate then depends on the batch size as well.
         **rate_axis(learning_rate),
@@ -180,14 +183,14 @@ def grid_of(
         chosen = alone | {axis.name: axis.values[i] for axis, i in zip(axes, place, strict=True)}
         label = {axis.name: axis.labels[i] for axis, i in zip(axes, place, strict=True)}
         chosen["batch_size"] = chosen.pop("schedule", chosen.get("batch_size"))
-        budget = {"epochs": epochs, "updates": updates, "records": records}
+        budget: dict[str, Any] = {"epochs": epochs, "updates": updates, "records": records}
         if places:
             budget = _samples_as_updates(places, chosen)
         cells.append(_cell(place, label, chosen, list(settings), budget | common))
     return Grid(axes, cells, held, places)
 
 
-def _sample_places(samples: object, records: object) -> tuple[int, ...]:
+def _sample_places(samples: int | None, records: int | Sequence[int] | None) -> tuple[int, ...]:
     if samples is None:
         return ()
     return spaced_records(records, whole_number("samples", samples, minimum=1), "samples")

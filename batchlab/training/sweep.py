@@ -1,13 +1,12 @@
 """`sweep`: train over a grid of settings and return one dataset with a dimension for each."""
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 
 import joblib
 import xarray as xr
 
-from batchlab.engine.batch_sizes import BatchSize
 from batchlab.engine.optimizers import stateless_optimizer
 from batchlab.engine.training import Training
 from batchlab.engine.weights import Build
@@ -15,23 +14,22 @@ from batchlab.foundation.backend import keras
 from batchlab.foundation.progress import progress_bar, ticking
 from batchlab.histories.studies import study_of
 from batchlab.problems.problem import Problem
+from batchlab.training.axes import SweptBatchSize, SweptRate
 from batchlab.training.cells import elsewhere, train_elsewhere, train_here
 from batchlab.training.grid import Cell, Grid, grid_of
 from batchlab.training.store import Keys, Store
-
-Rate = float | Callable[[int], float]
 
 
 def sweep(
     build: Build | Mapping[str, Build],
     problem: Problem | Mapping[str, Problem],
     *,
-    batch_size: BatchSize | Sequence[int | str] | Mapping[str, BatchSize],
+    batch_size: SweptBatchSize,
     epochs: int | None = None,
     updates: int | None = None,
     samples: int | None = None,
     records: int | Sequence[int] | None = None,
-    learning_rate: float | Sequence[float] | Mapping[str, Rate] | None = None,
+    learning_rate: SweptRate | None = None,
     optimizer: keras.optimizers.Optimizer | Mapping[str, keras.optimizers.Optimizer] | None = None,
     loss: keras.losses.Loss | Mapping[str, keras.losses.Loss] | None = None,
     replicates: int = 1,

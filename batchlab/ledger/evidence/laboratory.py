@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import xarray as xr
 
@@ -85,7 +86,7 @@ class Laboratory:
         return max(self.replicates // 6, 2)
 
     @property
-    def common(self) -> dict[str, object]:
+    def common(self) -> dict[str, Any]:
         """The arguments of `sweep` that the sources' runs have in common."""
         return {"replicates": self.replicates, "seed": self.seed, "store": self.store}
 

@@ -7,6 +7,7 @@ as `batchlab.ledger.evidence.experiments` describes it, and returns an array who
 
 import itertools
 from collections.abc import Mapping, Sequence
+from typing import Any, cast
 
 import numpy as np
 import xarray as xr
@@ -16,10 +17,10 @@ from batchlab.analysis.targets import ROUNDING, time_to_target
 from batchlab.histories.records import grid_dimensions, record_dimension, setting
 from batchlab.ledger.rules import POINT
 
-Place = Mapping[str, object]
+Place = Mapping[str, Any]
 
 
-def at(study: xr.Dataset, *, name: str, times: float = 1, **place: object) -> xr.DataArray:
+def at(study: xr.Dataset, *, name: str, times: float = 1, **place: Any) -> xr.DataArray:
     """Return a variable of a study, at a place of its grid; or a multiple of it."""
     return study[name].sel(place, drop=True) * times
 
@@ -29,31 +30,31 @@ def per(study: xr.Dataset, *, of: str, than: str, times: float = 1) -> xr.DataAr
     return study[of] / study[than] * times
 
 
-def final(study: xr.Dataset, *, metric: str = "val_accuracy", **place: object) -> xr.DataArray:
+def final(study: xr.Dataset, *, metric: str = "val_accuracy", **place: Any) -> xr.DataArray:
     """Return a metric after the last epoch; NaN for replicates that diverged."""
     return final_values(study.sel(place, drop=True), metric)
 
 
 def ahead(
-    study: xr.Dataset, *, of: Place, than: Place, metric: str = "val_accuracy", **place: object
+    study: xr.Dataset, *, of: Place, than: Place, metric: str = "val_accuracy", **place: Any
 ) -> xr.DataArray:
     """Return how much higher a final metric is at one place of the grid than at another."""
     values = final(study, metric=metric, **place)
     return values.sel(of, drop=True) - values.sel(than, drop=True)
 
 
-def gained_after(study: xr.Dataset, *, epoch: int, **place: object) -> xr.DataArray:
+def gained_after(study: xr.Dataset, *, epoch: int, **place: Any) -> xr.DataArray:
     """Return the test accuracy after the last epoch less that after an earlier one."""
     earlier = study["val_accuracy"].sel(place, drop=True).sel(epoch=epoch, drop=True)
     return final(study, **place) - earlier
 
 
-def above_training(study: xr.Dataset, **place: object) -> xr.DataArray:
+def above_training(study: xr.Dataset, **place: Any) -> xr.DataArray:
     """Return the final test accuracy less the final training accuracy."""
     return final(study, **place) - final(study, metric="train_accuracy", **place)
 
 
-def between_runs(study: xr.Dataset, *, unit: float, **place: object) -> xr.DataArray:
+def between_runs(study: xr.Dataset, *, unit: float, **place: Any) -> xr.DataArray:
     """Return how far apart two runs end on test samples, of disjoint pairs of replicates."""
     values = final(study, **place)
     pairs = values.sizes["replicate"] // 2
@@ -67,13 +68,13 @@ def between_runs(study: xr.Dataset, *, unit: float, **place: object) -> xr.DataA
     return abs(first - second) / unit
 
 
-def roughness(study: xr.Dataset, *, metric: str = "train_loss", **place: object) -> xr.DataArray:
+def roughness(study: xr.Dataset, *, metric: str = "train_loss", **place: Any) -> xr.DataArray:
     """Return how much a curve still moves: its standard deviation over the last quarter."""
-    return np.sqrt(late_variance(study.sel(place, drop=True), metric))
+    return cast(xr.DataArray, np.sqrt(late_variance(study.sel(place, drop=True), metric)))
 
 
 def rougher(
-    study: xr.Dataset, *, of: Place, than: Place, metric: str = "train_loss", **place: object
+    study: xr.Dataset, *, of: Place, than: Place, metric: str = "train_loss", **place: Any
 ) -> xr.DataArray:
     """Return by which factor a curve moves more at one place of the grid than at another."""
     values = roughness(study, metric=metric, **place)
@@ -82,27 +83,27 @@ def rougher(
     return ratio.where(np.isfinite(ratio))
 
 
-def rises(study: xr.Dataset, *, metric: str = "train_loss", **place: object) -> xr.DataArray:
+def rises(study: xr.Dataset, *, metric: str = "train_loss", **place: Any) -> xr.DataArray:
     """Return after how many epochs a metric was higher than after the epoch before."""
     study = study.sel(place, drop=True)
     record = record_dimension(study)
     return (study[metric].diff(record) > 0).sum(record).where(~diverged(study))
 
 
-def apart(study: xr.Dataset, *, metric: str = "train_loss", **place: object) -> xr.DataArray:
+def apart(study: xr.Dataset, *, metric: str = "train_loss", **place: Any) -> xr.DataArray:
     """Return how far a replicate's curve ever is from the first one's, of the same weights."""
     values = study[metric].sel(place, drop=True)
     distance = abs(values - values.isel(replicate=0, drop=True))
     return distance.max(record_dimension(study), skipna=False).isel(replicate=slice(1, None))
 
 
-def first_at(study: xr.Dataset, *, target: float, **place: object) -> xr.DataArray:
+def first_at(study: xr.Dataset, *, target: float, **place: Any) -> xr.DataArray:
     """Return the epoch after which the test accuracy is first at a target; the last if never."""
     study = study.sel(place, drop=True)
     return time_to_target(study, target, held=False)["epoch"].fillna(study.sizes["epoch"])
 
 
-def stable_from(study: xr.Dataset, *, window: int = 10, **place: object) -> xr.DataArray:
+def stable_from(study: xr.Dataset, *, window: int = 10, **place: Any) -> xr.DataArray:
     """Return the epoch from which on the test accuracy stays where it ends.
 
     That is within a point of its mean over the last quarter of the epochs, to the end. The curve
@@ -155,12 +156,12 @@ def trend(values: xr.DataArray, *, logarithmic: bool = True) -> xr.DataArray:
     return (x * y).sum("batch_size", skipna=False) / (x**2).sum()
 
 
-def trend_of_speed(study: xr.Dataset, *, target: float, **place: object) -> xr.DataArray:
+def trend_of_speed(study: xr.Dataset, *, target: float, **place: Any) -> xr.DataArray:
     """Return the power of the batch size with which the epochs to a target grow."""
     return trend(first_at(study, target=target, **place))
 
 
-def trend_of_roughness(study: xr.Dataset, **place: object) -> xr.DataArray:
+def trend_of_roughness(study: xr.Dataset, **place: Any) -> xr.DataArray:
     """Return by how much the final test accuracy's unrest changes with each doubling."""
     return trend(roughness(study, metric="val_accuracy", **place), logarithmic=False)
 

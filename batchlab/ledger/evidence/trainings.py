@@ -1,6 +1,7 @@
 """The sources' own runs, and runs on other problems, of which claims take their accuracies."""
 
 from functools import partial, reduce
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -36,7 +37,7 @@ def tutorial(laboratory: Laboratory) -> xr.Dataset:
 
 def tutorial_small_rate(laboratory: Laboratory) -> xr.Dataset:
     """Train the tutorial's run at a tenth of that rate, and its minibatch beside it."""
-    at_rate = {"optimizer": named_optimizer("SGD", 0.001, momentum=0.9)}
+    at_rate: dict[str, Any] = {"optimizer": named_optimizer("SGD", 0.001, momentum=0.9)}
     return sweep(mlp, blobs(), batch_size=[1, 32], epochs=200, **at_rate, **laboratory.common)
 
 
@@ -68,11 +69,11 @@ def video(laboratory: Laboratory) -> xr.Dataset:
 
 def equal_updates(laboratory: Laboratory) -> xr.Dataset:
     """Train the video's minibatch and its full batch for as many updates."""
-    few = {**laboratory.common, "replicates": laboratory.few}
+    few: dict[str, Any] = {**laboratory.common, "replicates": laboratory.few}
     return _video_runs(batch_size=[32, 800], updates=1600, records=20, **few)
 
 
-def _video_runs(**settings) -> xr.Dataset:
+def _video_runs(**settings: Any) -> xr.Dataset:
     problems = {
         f"standard deviation {deviation:g}": blobs(cluster_std=deviation, n_train=800)
         for deviation in OVERLAPS
@@ -84,7 +85,6 @@ def _video_runs(**settings) -> xr.Dataset:
 def orders(laboratory: Laboratory) -> xr.Dataset:
     """Train from one set of weights in several orders."""
     number, seed = max(laboratory.few, 2), laboratory.seed
-    seeds = {"weight_seeds": [seed] * number, "order_seeds": list(range(seed, seed + number))}
     return sweep(
         mlp,
         blobs(),
@@ -92,7 +92,8 @@ def orders(laboratory: Laboratory) -> xr.Dataset:
         epochs=200,
         replicates=number,
         store=laboratory.store,
-        **seeds,
+        weight_seeds=[seed] * number,
+        order_seeds=list(range(seed, seed + number)),
     )
 
 
@@ -111,7 +112,11 @@ def several_problems(laboratory: Laboratory) -> xr.Dataset:
     curves = {"moons": moons(1024, n_train=512)}
     images = {"digits": digits(1024, n_train=512)}
     images["digits, wrong labels"] = noisy_labels(images["digits"])
-    common = {"replicates": laboratory.some, "seed": laboratory.seed, "store": laboratory.store}
+    common: dict[str, Any] = {
+        "replicates": laboratory.some,
+        "seed": laboratory.seed,
+        "store": laboratory.store,
+    }
     found = [
         _final(
             sweep(
@@ -135,7 +140,7 @@ def several_problems(laboratory: Laboratory) -> xr.Dataset:
 def rates_grid(laboratory: Laboratory) -> xr.Dataset:
     """Train at a grid of rates, for equal epochs and for equal updates; keep final accuracies."""
     problem = blobs(2048, n_train=1024)
-    grid = {
+    grid: dict[str, Any] = {
         "batch_size": [8, 32, 128],
         "learning_rate": [0.0005 * 2**power for power in range(10)],
         "replicates": laboratory.some,

@@ -1,6 +1,7 @@
 """The survey's runs: what gradients are, and how far the weights travel."""
 
 from functools import partial
+from typing import Any
 
 import xarray as xr
 
@@ -23,7 +24,7 @@ def _survey_problem() -> Problem:
     return blobs(5120, n_train=4096)
 
 
-def _survey_runs(laboratory: Laboratory, **settings) -> xr.Dataset:
+def _survey_runs(laboratory: Laboratory, **settings: Any) -> xr.Dataset:
     return sweep(mlp, _survey_problem(), keep_weights="epochs", **settings, **laboratory.common)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import xarray as xr
 
@@ -64,7 +65,7 @@ class Claim:
     why: str = ""
 
 
-def accuracies(experiment: str, train: float, test: float, **place: object) -> tuple[Part, Part]:
+def accuracies(experiment: str, train: float, test: float, **place: Any) -> tuple[Part, Part]:
     """Return the parts of a claim that publishes two final accuracies, at a place of a grid."""
     return (
         Part(

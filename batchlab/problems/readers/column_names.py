@@ -2,11 +2,13 @@
 
 import difflib
 import numbers
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 
 from batchlab.foundation.checks import shown
 
 MOST_NAMED = 5
+
+Names = str | Sequence[str] | Set[str]
 
 
 def listed(names: Iterable[object], counts: Iterable[object] | None = None) -> str:
@@ -60,7 +62,9 @@ def check_unique(columns: Sequence[str]) -> None:
         )
 
 
-def checked_names(columns: Sequence[str], target: object, drop: object) -> tuple[list, list]:
+def checked_names(
+    columns: Sequence[str], target: object, drop: Names
+) -> tuple[list[str], list[str]]:
     """Return the target's columns and those to drop, all of which there are.
 
     Parameters
@@ -108,7 +112,7 @@ def checked_names(columns: Sequence[str], target: object, drop: object) -> tuple
     return targets, dropped
 
 
-def dropped_names(drop: object) -> list[str]:
+def dropped_names(drop: Names) -> list[str]:
     """Return the names of the columns to drop.
 
     Raises

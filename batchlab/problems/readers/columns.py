@@ -61,7 +61,8 @@ def typed_columns(frame: pd.DataFrame) -> Typed:
     [[1.0, 19723.0], [0.0, 19724.0]]
     """
     kinds, changed = {}, {}
-    for name, column in frame.items():
+    for label, column in frame.items():
+        name = str(label)
         kinds[name], values = as_kind(name, column)
         if values is not column:
             changed[name] = values

@@ -9,14 +9,17 @@ import warnings
 import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeGuard
 
 import pandas as pd
 
 from batchlab.foundation.checks import shown
 from batchlab.foundation.files import placed
-from batchlab.problems.readers.column_names import checked_names
+from batchlab.problems.readers.column_names import Names, checked_names
 from batchlab.problems.readers.free_memory import check_fits
+
+if TYPE_CHECKING:
+    from pyarrow import parquet
 
 SEPARATORS = ",;\t|"
 MISSING = ("?",)  # beside what pandas takes for missing: a habit of the UCI repository
@@ -33,7 +36,7 @@ class Header(NamedTuple):
     separator: str
 
 
-def is_path(data: object) -> bool:
+def is_path(data: object) -> TypeGuard[str | os.PathLike[str]]:
     """Return whether this is the path of a file."""
     return isinstance(data, str | os.PathLike)
 
@@ -44,7 +47,7 @@ def stem(data: str | os.PathLike[str]) -> str:
     return _PARQUET.sub("", _CSV.sub("", name))
 
 
-def read_table(data: str | os.PathLike[str], target: object, drop: object) -> pd.DataFrame:
+def read_table(data: str | os.PathLike[str], target: object, drop: Names) -> pd.DataFrame:
     """Return the table in a file, without the columns to drop.
 
     Parameters
@@ -74,7 +77,7 @@ def read_table(data: str | os.PathLike[str], target: object, drop: object) -> pd
             "data: expected a file, or the name of one of scikit-learn's data sets such as "
             f"'digits', found no file {shown(path.name)} in {shown(str(path.parent))}."
         )
-    reader: Callable[[Path, object, object], pd.DataFrame]
+    reader: Callable[[Path, object, Names], pd.DataFrame]
     if _CSV.search(path.name):
         reader = _read_text
     elif _PARQUET.search(path.name):
@@ -92,13 +95,13 @@ def read_table(data: str | os.PathLike[str], target: object, drop: object) -> pd
     return frame
 
 
-def _read_text(path: Path, target: object, drop: object) -> pd.DataFrame:
+def _read_text(path: Path, target: object, drop: Names) -> pd.DataFrame:
     packed = path.suffix.lower() == ".gz"
     head, share = _head(path, packed)
     columns, separator = _header(head)
     _, dropped = checked_names(columns, target, drop)
 
-    def read(source: object, **settings: object) -> pd.DataFrame:
+    def read(source: Path | io.StringIO, **settings: Any) -> pd.DataFrame:
         return pd.read_csv(
             source,
             sep=separator,
@@ -185,7 +188,7 @@ def _names_in_head(head: str, separator: str) -> list[str]:
     return [name.strip() or f"Unnamed: {at}" for at, name in enumerate(names)]
 
 
-def _read_parquet(path: Path, target: object, drop: object) -> pd.DataFrame:
+def _read_parquet(path: Path, target: object, drop: Names) -> pd.DataFrame:
     # Only here: it takes its time to load, and most data are not in this format.
     import pyarrow
     from pyarrow import parquet
@@ -203,7 +206,7 @@ def _read_parquet(path: Path, target: object, drop: object) -> pd.DataFrame:
         raise _damaged(path, error) from error
 
 
-def _parquet_size(file, n_columns: int) -> int:
+def _parquet_size(file: "parquet.ParquetFile", n_columns: int) -> int:
     metadata = file.metadata
     groups = [metadata.row_group(at).total_byte_size for at in range(metadata.num_row_groups)]
     return max(sum(groups), metadata.num_rows * n_columns * 8)

@@ -154,7 +154,7 @@ def unbalanced_note(y_train: np.ndarray, names: Sequence[str]) -> list[str]:
     share = counts.max() / len(y_train)
     if share * len(counts) < _UNBALANCED:
         return []
-    commonest = names[counts.argmax()] if names else str(counts.argmax())
+    commonest = names[int(counts.argmax())] if names else str(counts.argmax())
     return [
         f"The classes are not equally common: always guessing {shown(commonest)} is right for "
         f"{share:.1%} of the training part."

@@ -12,7 +12,7 @@ from batchlab.problems.readers.preparing import Prepared
 _BYTES_AT_ONCE = 2**22
 
 
-def checked_shape(shape: object) -> tuple[int, ...] | None:
+def checked_shape(shape: Sequence[int] | None) -> tuple[int, ...] | None:
     """Return the shape that each sample is to have; None as it is.
 
     Raises

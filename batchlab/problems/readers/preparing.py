@@ -106,7 +106,9 @@ def _selected(
         given = part
     else:
         given = part[numeric]
-    exact = np.result_type("float32", *set(given.dtypes)) if dtype == "float32" else "float64"
+    exact = np.dtype("float64")
+    if dtype == "float32":
+        exact = np.result_type("float32", *set(given.dtypes))
     given = given.astype(exact)
     return pd.concat([given, part[text]], axis=1) if text else given
 

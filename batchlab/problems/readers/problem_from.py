@@ -1,14 +1,18 @@
 """One door from the data that people have to a problem with three parts."""
 
+import os
 import warnings
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
+from sklearn.utils import Bunch
 
 from batchlab.foundation.checks import LARGEST_SEED, choice, shown, whole_number
 from batchlab.problems.problem import STORED_TYPES, TASKS, Problem, from_arrays
-from batchlab.problems.readers.column_names import listed
+from batchlab.problems.readers.column_names import Names, listed
 from batchlab.problems.readers.columns import NUMBERS, TEXT, Typed, typed_columns
 from batchlab.problems.readers.labels import scaled_targets, unbalanced_note, understood
 from batchlab.problems.readers.pixels import checked_shape, prepared_pixels, reshaped
@@ -18,15 +22,15 @@ from batchlab.problems.readers.supplied import Supplied, supplied
 
 
 def problem_from(
-    data,
-    target=None,
+    data: ArrayLike | pd.DataFrame | os.PathLike[str] | Bunch,
+    target: ArrayLike | pd.DataFrame | pd.Series | None = None,
     *,
     task: str | None = None,
     validation: float = 0.2,
     test: float = 0.2,
     random_state: int = 0,
-    sample_shape=None,
-    drop=(),
+    sample_shape: Sequence[int] | None = None,
+    drop: Names = (),
     dtype: str = "float64",
     name: str | None = None,
 ) -> Problem:
@@ -109,30 +113,31 @@ def problem_from(
     shape = checked_shape(sample_shape)
     given = supplied(data, target, drop)
     given, targets, notes = _with_targets(given)
-    target = understood(targets, task, given.known)
-    classes = target.task == "classification"
+    learnt = understood(targets, task, given.known)
+    classes = learnt.task == "classification"
     rows = split_rows(
-        len(target.values),
-        target.values if classes else None,
+        len(learnt.values),
+        learnt.values if classes else None,
         validation=validation,
         test=test,
         random_state=random_state,
     )
+    scales: tuple[float, ...] = ()
     if classes:
-        y = {part: target.values[own] for part, own in rows.items()}
-        scales, last = (), unbalanced_note(y["train"], target.class_names)
+        y = {part: learnt.values[own] for part, own in rows.items()}
+        last = unbalanced_note(y["train"], learnt.class_names)
     else:
-        y, scales, note = scaled_targets(target.values, rows)
+        y, scales, note = scaled_targets(learnt.values, rows)
         last = [note]
     words = {"train": "training", "validation": "validation", "test": "testing"}
     split = ", ".join(f"{len(own)} for {words[part]}" for part, own in rows.items())
     how = ", classes in equal proportions" if classes else ""
-    notes += [target.note, f"Split {len(target.values)} rows at random{how}: {split}."]
+    notes += [learnt.note, f"Split {len(learnt.values)} rows at random{how}: {split}."]
     x = _prepared(given.x, rows, shape, dtype)
-    problem = _assembled(x.parts, y, task=target.task, dtype=dtype, name=name or given.name)
+    problem = _assembled(x.parts, y, task=learnt.task, dtype=dtype, name=name or given.name)
     return replace(
         problem,
-        class_names=target.class_names,
+        class_names=learnt.class_names,
         target_scales=scales,
         notes=(*given.notes, *notes, *x.notes, *last),
     )

@@ -8,7 +8,7 @@ from batchlab.foundation.checks import positive_number, shown
 PARTS = ("train", "validation", "test")
 
 
-def checked_shares(validation: object, test: object) -> tuple[float, float]:
+def checked_shares(validation: float, test: float) -> tuple[float, float]:
     """Return the shares of the rows that are for validation and for testing.
 
     Raises
@@ -99,7 +99,8 @@ def _with_every_class(rows: dict[str, np.ndarray], labels: np.ndarray) -> dict[s
     counts = {part: np.bincount(labels[own], minlength=classes) for part, own in rows.items()}
     for part in PARTS:
         for missing in np.flatnonzero(counts[part] == 0):
-            giver = max(PARTS, key=lambda each, label=missing: counts[each][label])
+            there = {each: int(counts[each][missing]) for each in PARTS}
+            giver = max(there, key=there.__getitem__)
             given = rows[giver][labels[rows[giver]] == missing][-1]
             rows[giver] = rows[giver][rows[giver] != given]
             rows[part] = np.append(rows[part], given)

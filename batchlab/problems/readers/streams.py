@@ -1,9 +1,14 @@
 """Read a tf.data.Dataset of samples and labels into arrays, if it fits into memory."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from batchlab.foundation.checks import shown
 from batchlab.problems.readers.free_memory import check_fits
+
+if TYPE_CHECKING:
+    from batchlab.foundation.backend import tf
 
 _AT_ONCE = 1024
 
@@ -14,7 +19,7 @@ def is_stream(data: object) -> bool:
     return own and hasattr(data, "element_spec") and hasattr(data, "as_numpy_iterator")
 
 
-def read_pairs(data) -> tuple[np.ndarray, np.ndarray]:
+def read_pairs(data: "tf.data.Dataset") -> tuple[np.ndarray, np.ndarray]:
     """Return the samples and labels of a dataset, batched or not.
 
     Parameters
@@ -44,7 +49,8 @@ def read_pairs(data) -> tuple[np.ndarray, np.ndarray]:
     if not _batched(*specs):
         data = data.batch(_AT_ONCE)
         n_elements = -(-n_elements // _AT_ONCE) if n_elements >= 0 else n_elements
-    pairs, size = [], 0
+    pairs: list[tuple[np.ndarray, np.ndarray]] = []
+    size = 0
     try:
         for x, y in data.as_numpy_iterator():
             size += x.nbytes + y.nbytes
@@ -69,12 +75,12 @@ def read_pairs(data) -> tuple[np.ndarray, np.ndarray]:
     return _decoded(x), _decoded(y)
 
 
-def _has_shape(spec: object) -> bool:
+def _has_shape(spec: "tf.TypeSpec") -> bool:
     # Of ragged and of sparse tensors no array can be made.
     return type(spec).__name__ == "TensorSpec" and spec.shape.rank is not None
 
 
-def _batched(x, y) -> bool:
+def _batched(x: "tf.TensorSpec", y: "tf.TensorSpec") -> bool:
     if y.shape.rank == 0 or x.shape.rank < 2:
         return False
     return x.shape[0] == y.shape[0]
@@ -88,7 +94,7 @@ def _decoded(array: np.ndarray) -> np.ndarray:
     return np.array(texts, dtype=object).reshape(array.shape)
 
 
-def _tensorflow_error() -> type[Exception]:
+def _tensorflow_error() -> "type[tf.errors.OpError]":
     from batchlab.foundation.backend import tf  # loaded before: a dataset has come
 
     return tf.errors.OpError

@@ -13,6 +13,7 @@ from sklearn.utils import Bunch
 
 from batchlab.foundation.checks import shown
 from batchlab.problems.readers.column_names import (
+    Names,
     check_unique,
     checked_names,
     dropped_names,
@@ -48,7 +49,7 @@ class Supplied(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-def supplied(data: object, target: object, drop: object) -> Supplied:
+def supplied(data: object, target: object, drop: Names) -> Supplied:
     """Return what somebody has, read from where it is.
 
     Parameters
@@ -85,16 +86,16 @@ def supplied(data: object, target: object, drop: object) -> Supplied:
     return _pair(data, target, drop, "arrays")
 
 
-def _columns_of(frame: pd.DataFrame, target: object, drop: object, name: str) -> Supplied:
+def _columns_of(frame: pd.DataFrame, target: object, drop: Names, name: str) -> Supplied:
     """Take the target out of a table's columns."""
     frame = _with_names(frame)
-    targets, dropped = checked_names(list(frame), target, drop)
+    targets, dropped = checked_names(list(frame.columns), target, drop)
     y = frame[targets]
     x, notes = _without_counter(frame.drop(columns=[*targets, *dropped]))
     return Supplied(x, y, name, notes=notes)
 
 
-def _bunch(data: Bunch, target: object, drop: object) -> Supplied:
+def _bunch(data: Bunch, target: object, drop: Names) -> Supplied:
     _check_none(target, "a scikit-learn Bunch")
     if data.get("data") is None or data.get("target") is None:
         raise ValueError(
@@ -116,7 +117,7 @@ def _bunch(data: Bunch, target: object, drop: object) -> Supplied:
     return found._replace(known=tuple(target_labels) if len(target_labels) > 1 else ())
 
 
-def _pair(x: object, y: object, drop: object, name: str) -> Supplied:
+def _pair(x: object, y: object, drop: Names, name: str) -> Supplied:
     """Put samples and targets that came apart together."""
     x = _samples(x)
     if y is None:
@@ -192,7 +193,7 @@ def _supplied_targets(y: object) -> pd.DataFrame:
 
 def _array(argument: str, values: object) -> np.ndarray:
     if isinstance(values, np.ma.MaskedArray):
-        values = values.astype("float64").filled(np.nan)
+        values = np.ma.filled(values.astype("float64"), np.nan)
     try:
         array = np.asarray(values)
     except (ValueError, TypeError) as error:
@@ -222,7 +223,7 @@ def _with_names(frame: pd.DataFrame) -> pd.DataFrame:
     if not len(frame):
         raise ValueError(f"data: expected rows, received shape {frame.shape}.")
     frame = frame.set_axis([str(name) for name in frame.columns], axis=1)
-    check_unique(list(frame))
+    check_unique(list(frame.columns))
     return frame.reset_index(drop=True)
 
 
