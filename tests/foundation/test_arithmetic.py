@@ -253,20 +253,17 @@ def test_without_the_settings_they_do():
 # Another processor
 
 SHORT = """
-    import functools, hashlib, json
+    import hashlib, json
     import batchlab as bl
     def normed(problem):
         L, dtype = bl.keras.layers, "float32"
         return bl.keras.Sequential([bl.keras.Input(problem.feature_shape, dtype=dtype),
             L.Dense(50, dtype=dtype), L.BatchNormalization(dtype=dtype), L.ReLU(dtype=dtype),
             L.Dense(problem.n_classes, activation="softmax", dtype=dtype)])
-    O = bl.keras.optimizers
-    found = []
-    for build, size, optimizer in (normed, 500, O.RMSprop(0.01)), (bl.mlp, 32, O.Adam(1.0)):
-        history = bl.fit(build, bl.blobs(), batch_size=size, epochs=6, optimizer=optimizer)
-        values = b"".join(history[name].values.tobytes() for name in ("loss", "val_loss"))
-        found.append(hashlib.sha256(values).hexdigest())
-    print(json.dumps(found))
+    history = bl.fit(
+        normed, bl.blobs(), batch_size=500, epochs=6, optimizer=bl.keras.optimizers.RMSprop(0.01))
+    values = b"".join(history[name].values.tobytes() for name in ("loss", "val_loss"))
+    print(json.dumps(hashlib.sha256(values).hexdigest()))
 """
 
 
@@ -277,4 +274,3 @@ def test_a_processor_with_other_caches_and_instructions_computes_the_same():
         (pytest.fail if debian.required() else pytest.skip)(debian.missing("qemu-user"))
     here, other = side_by_side((SHORT,), (SHORT, {}, (emulator, "-cpu", "EPYC,legacy-cache=on")))
     assert other == here
-    assert len(set(here)) == 2

@@ -216,6 +216,14 @@ def check_injected(executed, parameters):
     assert not re.findall("|".join(assigned), sources, re.M), "a parameter is overwritten"
 
 
+@pytest.fixture
+def quickly_compiled(monkeypatch):
+    """Let kernels compile without optimizing, in half the time: no number of theirs is stored."""
+    flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_backend_optimization_level=0"
+    monkeypatch.setenv("XLA_FLAGS", flags)
+
+
+@pytest.mark.usefixtures("quickly_compiled")
 @pytest.mark.parametrize(
     "path", [path for path in NOTEBOOKS if path.stem not in SOURCE_OF], ids=lambda path: path.stem
 )
@@ -252,6 +260,7 @@ def test_every_setting_has_a_comment(settings):
         before = line
 
 
+@pytest.mark.usefixtures("quickly_compiled")
 @pytest.mark.parametrize(("stem", "source"), SOURCE_OF.items())
 def test_a_notebook_runs_with_the_settings_of_a_source(stem, source, tmp_path):
     path = ROOT / "notebooks" / f"{stem}.ipynb"
@@ -267,6 +276,7 @@ def test_a_notebook_runs_with_the_settings_of_a_source(stem, source, tmp_path):
     assert not [output for output in outputs if output.get("name") == "stderr"]
 
 
+@pytest.mark.usefixtures("quickly_compiled")
 def test_papermill_alone_takes_them_too(tmp_path):
     settings, out = ROOT / "notebooks" / "params" / "video.yaml", tmp_path / "out.ipynb"
     command = [sys.executable, "-m", "papermill", "--cwd", "notebooks", "--no-progress-bar"]
