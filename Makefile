@@ -97,7 +97,7 @@ fingerprint: environment ## Say how far this machine computes the published numb
 	@$(PYTHON) -m batchlab fingerprint
 
 clean: ## Leave the clone as cloned: no environment, no outputs, no caches
-	@rm -rf .venv .venv-* outputs *.egg-info build .pytest_cache .ruff_cache
+	@rm -rf .venv .venv-* outputs *.egg-info build .mypy_cache .pytest_cache .ruff_cache
 	@find . -name .git -prune -o -type d \( -name __pycache__ -o -name .ipynb_checkpoints \) \
 		-prune -exec rm -rf {} +
 
