@@ -23,7 +23,7 @@ class Interval(NamedTuple, Generic[Bound]):
     high: Bound
 
 
-def mean_interval(values: np.ndarray) -> Interval[np.ndarray]:
+def mean_interval(values: ArrayLike) -> Interval[np.ndarray]:
     """Return the mean over replicates and its 95 % confidence interval.
 
     Bias-corrected and accelerated bootstrap over the replicates, 1,999 resamples, always the same
