@@ -6,8 +6,6 @@ import sys
 from collections.abc import Mapping
 from typing import TypeVar
 
-import numpy as np
-
 LARGEST_SEED = 2**32 - 1
 
 Option = TypeVar("Option", bound=str | None)
@@ -30,7 +28,7 @@ def whole_number(name: str, value: object, *, minimum: int, maximum: int | None 
         If it is out of bounds.
     """
     bounds = f"at least {minimum}" if maximum is None else f"from {minimum} to {maximum}"
-    if isinstance(value, bool | np.bool_) or not isinstance(value, numbers.Integral):
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
         raise TypeError(f"{name}: expected a whole number {bounds}, received {shown(value)}.")
     number = int(value)
     if number < minimum or (maximum is not None and number > maximum):
@@ -48,7 +46,7 @@ def positive_number(name: str, value: object) -> float:
     ValueError
         If it is zero, negative, infinite or NaN.
     """
-    if isinstance(value, bool | np.bool_) or not isinstance(value, numbers.Real):
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise TypeError(f"{name}: expected a positive number, received {shown(value)}.")
     # Beyond the largest float a whole number cannot be converted at all.
     if value <= 0 or not value <= sys.float_info.max:
