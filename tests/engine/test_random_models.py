@@ -128,7 +128,6 @@ def assert_trained_as_keras_trains(
     ("n_train", "batch_size", "task", "given"),
     [
         (CUT + 15, CUT, "a target", {"hidden": (1,), "features": 1}),
-        (CUT + 15, CUT, "one output", {"replicates": 2, "between": "dropout"}),
         (2 * CUT, CUT, "one output", {"hidden": (1, 1), "optimizer": "adam"}),
         (2 * CUT + 1, CUT, "a target", {"between": "normalization"}),
         (2 * CUT - 1, CUT, "a column", {"hidden": ()}),
@@ -138,9 +137,8 @@ def assert_trained_as_keras_trains(
         (LOOPED, "full", "targets", {"hidden": (1,)}),
         (LOOPED + CUT, LOOPED, "a column", {"replicates": 2, "between": "normalization"}),
         (LOOPED, CUT, "one output", {"dtype": "float32"}),
-        (CUT, "full", "a target", {"features": LOOPED, "hidden": (1,), "replicates": 2}),
-        (CUT + 15, [CUT - 1, CUT, "full"], "a target", {"replicates": 2}),
-        (LOOPED + 1, [CUT - 1, LOOPED - 1, LOOPED], "one output", {"hidden": (1,)}),
+        (CUT, "full", "a target", {"features": LOOPED, "hidden": (1,)}),
+        (LOOPED + 1, [CUT - 1, LOOPED], "one output", {"hidden": (1,)}),
     ],
 )
 def test_models_of_one_unit_at_every_boundary(n_train, batch_size, task, given):
@@ -216,7 +214,7 @@ def runs(draw):
 
 def test_any_model_is_trained_as_keras_trains_it():
     # An example takes seconds: one that fails is not made smaller.
-    @settings(thrown, max_examples=EXAMPLES or 5, phases=[Phase.generate])
+    @settings(thrown, max_examples=EXAMPLES or 4, phases=[Phase.generate])
     @drawn_from(runs())
     def throw(drawn):
         note(f"{drawn}")
