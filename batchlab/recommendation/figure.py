@@ -69,10 +69,9 @@ def plot_recommendation(study: xr.Dataset, *, axes: Sequence[Axes] | None = None
     >>> bl.plot_recommendation(study)[0].get_ylabel().splitlines()[0]
     'updates to the target'
     """
-    if "update" not in study:
-        raise ValueError("study: expected one with a batch size measured, received one without.")
+    table = weigh(study)
     panels = panel_axes("panel", 3, 3, (5.0, 4.0), axes)
-    _draw_costs(panels[0], weigh(study), study.attrs["budget"])
+    _draw_costs(panels[0], table, study.attrs["budget"])
     _draw_updates(panels[1], study)
     _draw_rates(panels[2], study)
     sizes = study["batch_size"].to_numpy()

@@ -25,7 +25,14 @@ def costs_of(study: xr.Dataset, budget: str | None = None) -> xr.DataArray:
         From `batchlab.recommend`.
     budget : {"second", "update", "sample"} or None
         None is the one that it was asked for.
+
+    Raises
+    ------
+    ValueError
+        If `budget` is another, or no batch size was measured.
     """
+    if "update" not in study:
+        raise ValueError("study: expected one with a batch size measured, received one without.")
     return study[choice("budget", budget or study.attrs["budget"], COSTS)]
 
 
@@ -51,7 +58,7 @@ def weigh(study: xr.Dataset, *, budget: str | None = None) -> pd.DataFrame:
     Raises
     ------
     ValueError
-        If `budget` is another.
+        If `budget` is another, or no batch size was measured.
 
     Notes
     -----

@@ -44,7 +44,7 @@ MODEL = keras.Sequential([keras.layers.Dense(3)])
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     """A working directory with the reader's file."""
-    (tmp_path / "models.py").write_text(SOURCE)
+    (tmp_path / "mine.py").write_text(SOURCE)
     (tmp_path / "broken.py").write_text("import no_such_package\n")
     (tmp_path / "wrong.py").write_text("x = 1 / 0\n")
     (tmp_path / "leaves.py").write_text("raise SystemExit('enough')\n")
@@ -64,7 +64,7 @@ def test_a_function_of_a_module():
 
 @pytest.mark.parametrize("relative", [True, False])
 def test_a_function_of_a_file(folder, small, relative):
-    build = build_from("models.py:own" if relative else f"{folder}/models.py:own")
+    build = build_from("mine.py:own" if relative else f"{folder}/mine.py:own")
     model = build(small)
     assert model.layers[0].units == 7
     assert bl.fit(build, small, batch_size=20, epochs=1)["loss"].shape == (1, 1)
@@ -72,16 +72,16 @@ def test_a_function_of_a_file(folder, small, relative):
 
 def test_a_file_is_read_anew_and_leaves_no_module_behind(folder, small):
     before = set(sys.modules)
-    first = build_from("models.py:own")
-    (folder / "models.py").write_text(SOURCE.replace("= 7", "= 5"))
-    os.utime(folder / "models.py", (0, 0))  # not to be taken from the cache of compiled files
-    second = build_from("models.py:own")
+    first = build_from("mine.py:own")
+    (folder / "mine.py").write_text(SOURCE.replace("= 7", "= 5"))
+    os.utime(folder / "mine.py", (0, 0))  # not to be taken from the cache of compiled files
+    second = build_from("mine.py:own")
     assert [build(small).layers[0].units for build in (first, second)] == [7, 5]
     assert not [name for name in set(sys.modules) - before if "batchlab_file" in name]
 
 
 def test_a_sweep_in_other_processes_trains_what_came_from_a_file(folder, small):
-    build = build_from("models.py:own")
+    build = build_from("mine.py:own")
     settings = {"batch_size": [20, 60], "epochs": 2, "units": [3, 4]}
     here = bl.sweep(build, small, **settings)
     elsewhere = bl.sweep(build, small, **settings, n_jobs=2)
@@ -90,18 +90,18 @@ def test_a_sweep_in_other_processes_trains_what_came_from_a_file(folder, small):
 
 
 def test_another_process_finds_it_again_by_its_name(folder, small):
-    build = build_from("models.py:own")
-    assert name_of(build) == f"{folder.resolve()}/models.py:own"
-    given = build, name_of(build), "models.py:own"
+    build = build_from("mine.py:own")
+    assert name_of(build) == f"{folder.resolve()}/mine.py:own"
+    given = build, name_of(build), "mine.py:own"
     measured = [measured_peak(one, small, batch_size=1, updates=1) for one in given]
     assert all((one["process"] > 100e6).all() for one in measured)
     assert memory_needed(build, small, batch_size=1).loc[1, "weights"] == 8 * (3 * 7 + 8 * 3)
 
 
 def test_what_has_changed_since_is_not_taken_for_the_same(folder, small):
-    build = build_from("models.py:own")
-    (folder / "models.py").write_text(SOURCE.replace("units or Width()", "units or 2 * Width()"))
-    os.utime(folder / "models.py", (0, 0))
+    build = build_from("mine.py:own")
+    (folder / "mine.py").write_text(SOURCE.replace("units or Width()", "units or 2 * Width()"))
+    os.utime(folder / "mine.py", (0, 0))
     with pytest.raises(ValueError, match="another process can import"):
         measured_peak(build, small, batch_size=1)
 
@@ -113,30 +113,30 @@ def test_what_has_changed_since_is_not_taken_for_the_same(folder, small):
         (bl.mlp, TypeError, r"expected a name such as"),
         ("", ValueError, r"expected 'convnet' or 'mlp', .*, received ''"),
         ("mpl", ValueError, r"received 'mpl'; did you mean mlp\?"),
-        ("models.py", ValueError, r"'path/to/file.py:function' .* received 'models.py'"),
-        ("models.py:", ValueError, r"received 'models.py:'"),
+        ("mine.py", ValueError, r"'path/to/file.py:function' .* received 'mine.py'"),
+        ("mine.py:", ValueError, r"received 'mine.py:'"),
         (":own", ValueError, r"received ':own'"),
-        ("models.py:own()", ValueError, r"received 'models.py:own\(\)'"),
+        ("mine.py:own()", ValueError, r"received 'mine.py:own\(\)'"),
         ("there.py:own", ValueError, r"expected a file that is there, received 'there.py'"),
-        ("models.py:onw", ValueError, r"a function of models.py, received 'onw', .*mean own\?"),
+        ("mine.py:onw", ValueError, r"a function of mine.py, received 'onw', .*mean own\?"),
         (
             "batchlab.models.networks:mlpp",
             ValueError,
             r"batchlab.models.networks, received 'mlpp', .*mean mlp\?",
         ),
-        ("models.py:zzz", ValueError, r"received 'zzz', which is not there"),
+        ("mine.py:zzz", ValueError, r"received 'zzz', which is not there"),
         ("no_such.thing:own", ValueError, r"can be imported, received 'no_such.thing'"),
         ("batchlab.no_such:own", ValueError, r"can be imported, received 'batchlab.no_such'"),
         ("a/b:own", ValueError, r"can be imported, received 'a/b'"),
         ("..models:own", ValueError, r"^build: expected .*\.\.models"),
-        ("models:own", ValueError, r"received 'models'; for the file write 'models.py:own'"),
+        ("mine:own", ValueError, r"received 'mine'; for the file write 'mine.py:own'"),
         ("broken.py:own", ValueError, r"that broken.py .* raises .*No module named 'no_such_pack"),
         ("wrong.py:own", ValueError, r"wrong.py .* raises ZeroDivisionError: division by zero"),
         ("leaves.py:own", ValueError, r"leaves.py .* raises SystemExit: enough"),
-        ("models.py:NUMBER", TypeError, r"received 3 for 'models.py:NUMBER'"),
-        ("models.py:Width", TypeError, r"received a class for 'models.py:Width'"),
-        ("models.py:MODEL", TypeError, r"received a model for 'models.py:MODEL'"),
-        ("models.py:other", TypeError, r"a problem alone, .*'models.py:other': missing .*'width'"),
+        ("mine.py:NUMBER", TypeError, r"received 3 for 'mine.py:NUMBER'"),
+        ("mine.py:Width", TypeError, r"received a class for 'mine.py:Width'"),
+        ("mine.py:MODEL", TypeError, r"received a model for 'mine.py:MODEL'"),
+        ("mine.py:other", TypeError, r"a problem alone, .*'mine.py:other': missing .*'width'"),
     ],
 )
 def test_what_is_no_name_of_a_function_is_refused_in_one_sentence(folder, path, kind, message):

@@ -51,6 +51,12 @@ def test_what_is_counted_may_be_chosen():
         weigh(study, budget="hour")
 
 
+def test_nothing_that_was_measured_is_nothing_to_weigh():
+    study = study_of([[1.0]], without=()).drop_vars("update")
+    with pytest.raises(ValueError, match=r"^study: expected one with a batch size measured"):
+        weigh(study)
+
+
 def test_the_order_of_dimensions_does_not_matter():
     study = study_of(spread([200, 100, 120]))
     turned = study.transpose("replicate", "batch_size")
