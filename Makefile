@@ -137,7 +137,11 @@ $(INSTALLED): $(LOCK)
 		'on Debian and Ubuntu: apt install python3-venv' >&2; exit 1; }
 	@echo 'making the environment .venv from $(LOCK) (a minute or more, once) …'
 	@'$(PYTHON3)' -m venv --clear .venv
-	@$(PYTHON) -m pip install -qq --require-hashes -r $(LOCK)
+	@# By uv, in a third of the time; by pip where uv reaches no index.
+	@awk '/^[^ ]/ {own = /^uv==/} own' $(LOCK) > .venv/uv.lock
+	@$(PYTHON) -m pip install -qq --require-hashes --no-deps -r .venv/uv.lock
+	@$(PYTHON) -m uv pip install --quiet --require-hashes --compile-bytecode \
+		--python $(PYTHON) -r $(LOCK) || $(PYTHON) -m pip install -qq --require-hashes -r $(LOCK)
 	@$(PYTHON) -m pip install -qq --no-deps --no-build-isolation -e .
 	@touch $@
 	@echo 'made    .venv'

@@ -11,6 +11,7 @@ import nbformat
 import pytest
 from nbconvert.filters import strip_ansi
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from thrown import EXAMPLES
 
 from batchlab.runner.execution import execute
 from batchlab.runner.parameters import check_declared, declared, parameters_from
@@ -24,6 +25,9 @@ EVERY_SOURCE = pytest.mark.parametrize("settings", SETTINGS, ids=lambda path: pa
 # Notebooks whose other parameters are a source's settings; the tutorial's are the defaults, with
 # which nbval runs them.
 SOURCE_OF = {"03-stochastic": "adam-post", "04-minibatch": "video"}
+# These two take two minutes each; with BATCHLAB_EXAMPLES they are run, too.
+LONG = set() if EXAMPLES else {"10-reproducibility", "11-claims"}
+ELSEWHERE = {*SOURCE_OF, *LONG}
 OVERRIDES = {
     "epochs": 12,
     "replicates": 1,
@@ -225,7 +229,7 @@ def quickly_compiled(monkeypatch):
 
 @pytest.mark.usefixtures("quickly_compiled")
 @pytest.mark.parametrize(
-    "path", [path for path in NOTEBOOKS if path.stem not in SOURCE_OF], ids=lambda path: path.stem
+    "path", [path for path in NOTEBOOKS if path.stem not in ELSEWHERE], ids=lambda path: path.stem
 )
 def test_notebook_runs_with_other_parameters(path, tmp_path):
     overrides = OVERRIDES | OF_ONE.get(path.stem, {})
