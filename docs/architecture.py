@@ -10,6 +10,8 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 from matplotlib.patches import FancyBboxPatch, Patch
 
+from batchlab.foundation.sources import imported_in
+
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "batchlab"
 CORE = "figures"  # the highest floor of the core, which knows none above it
@@ -42,21 +44,25 @@ def imports() -> dict[str, set[str]]:
     -------
     dict of str to set of str
     """
-    pattern = re.compile(r"^ *from batchlab\.(\w+)", re.MULTILINE)
+    names = _names()
+    texts = {
+        name: [file.read_text(encoding="utf-8") for file in (PACKAGE / name).rglob("*.py")]
+        for name in names
+    }
     return {
         name: {
-            imported
-            for file in (PACKAGE / name).rglob("*.py")
-            for imported in pattern.findall(file.read_text(encoding="utf-8"))
+            imported.split(".")[1]
+            for text in texts[name]
+            for imported in imported_in(text)
+            if "." in imported
         }
-        - {name}
-        for floor in floors()
-        for name in floor
+        & set(names) - {name}
+        for name in names
     }
 
 
 def package_list() -> str:
-    """Return a table of the packages: the floor, the name, its first sentence, what it imports.
+    """Return a table of the packages from the top: name, first sentence, what each imports.
 
     Returns
     -------
@@ -65,12 +71,11 @@ def package_list() -> str:
     """
     known = imports()
     rows = ["| package | what is in it | imports |", "|---|---|---|"]
-    for floor in floors():
-        for name in floor:
-            text = (PACKAGE / name / "__init__.py").read_text(encoding="utf-8")
-            about = re.match(r'"""(.+?)(?:\n\n|""")', text, re.DOTALL)[1]
-            below = [each for row in floors() for each in row if each in known[name]]
-            rows.append(f"| `{name}` | {' '.join(about.split())} | {', '.join(below) or 'none'} |")
+    for name in known:
+        text = (PACKAGE / name / "__init__.py").read_text(encoding="utf-8")
+        about = re.match(r'"""(.+?)(?:\n\n|""")', text, re.DOTALL)[1]
+        below = [each for each in known if each in known[name]]
+        rows.append(f"| `{name}` | {' '.join(about.split())} | {', '.join(below) or 'none'} |")
     return "\n".join(rows)
 
 
@@ -84,9 +89,9 @@ def draw(path: Path) -> None:
     path : pathlib.Path
         Of the picture, whose ending says of what kind.
     """
-    known, places = imports(), _places()
-    names = [name for floor in floors() for name in floor]
-    core = names[names.index(CORE) :]
+    known = imports()
+    places = _places(known)
+    core = [*known][[*known].index(CORE) :]
     plt.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "batchlab"})
     figure, ax = plt.subplots(figsize=_SIZE)
     for name, (x, y) in places.items():
@@ -111,10 +116,10 @@ def draw(path: Path) -> None:
     plt.close(figure)
 
 
-def _places() -> dict[str, tuple[float, float]]:
+def _places(known: dict[str, set[str]]) -> dict[str, tuple[float, float]]:
     """Return where each package is drawn: above the highest one that it imports."""
-    known, levels = imports(), {}
-    for name in reversed([name for floor in floors() for name in floor]):
+    levels = {}
+    for name in reversed(known):
         levels[name] = 1 + max((levels[below] for below in known[name]), default=-1)
     places = {}
     for level in range(max(levels.values()) + 1):
@@ -127,6 +132,10 @@ def _places() -> dict[str, tuple[float, float]]:
         for column, name in enumerate(sorted(row, key=middle)):
             places[name] = (1.15 * (column - (len(row) - 1) / 2), float(level))
     return places
+
+
+def _names() -> list[str]:
+    return [name for floor in floors() for name in floor]
 
 
 def _implied(known: dict[str, set[str]], name: str) -> set[str]:

@@ -1,10 +1,14 @@
-"""Files that are there whole, or as they were before."""
+"""Files: there whole or as they were before, where somebody's is, and digests of bytes."""
 
 import contextlib
+import hashlib
 import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+
+# A notebook runs in its own folder, but who calls the command names files from another.
+CALLED_FROM = "BATCHLAB_CALLED_FROM"
 
 
 @contextlib.contextmanager
@@ -66,10 +70,6 @@ def check_writable(name: str, path: Path) -> None:
         ) from error
 
 
-# A notebook runs in its own folder, but who calls the command names files from another.
-CALLED_FROM = "BATCHLAB_CALLED_FROM"
-
-
 def placed(path: str | os.PathLike[str]) -> Path:
     """Return a path; a relative one that is not here is looked for where the command was called.
 
@@ -107,3 +107,11 @@ def same_file(first: Path, second: Path) -> bool:
         return first.samefile(second)
     except OSError:  # not both are there
         return first == second
+
+
+def digest(*parts: bytes) -> str:
+    """Return a digest of some bytes, in order."""
+    found = hashlib.sha256()
+    for part in parts:
+        found.update(hashlib.sha256(part).digest())
+    return found.hexdigest()[:32]

@@ -1,12 +1,15 @@
 """Which of the library's own code a result depends on: what the modules that make it import."""
 
-import hashlib
+import itertools
 import re
 from collections.abc import Iterable
 from importlib import resources
 from pathlib import Path
 
+from batchlab.foundation.files import digest
+
 _IMPORT = re.compile(r"^ *from (batchlab[\w.]*) import (\([^)]*|.*)", re.MULTILINE)
+_NO_DATA = ".py", ".pyi", ".pyc"
 
 
 def digest_behind(names: Iterable[str]) -> str:
@@ -24,17 +27,15 @@ def digest_behind(names: Iterable[str]) -> str:
     str
     """
     files = modules_behind(names)
+    folders = {file.parent for file in files.values()}
     files |= {
-        f"{name} {data.name}": data
-        for name, file in files.items()
-        for data in file.parent.iterdir()
-        if data.is_file() and not data.name.endswith((".py", ".pyi", ".pyc"))
+        f"{folder.name}/{data.name}": data
+        for folder in folders
+        for data in folder.iterdir()
+        if data.is_file() and not data.name.startswith(".") and data.suffix not in _NO_DATA
     }
-    found = hashlib.sha256()
-    for name in sorted(files):
-        for part in (name.encode(), files[name].read_bytes()):
-            found.update(hashlib.sha256(part).digest())
-    return found.hexdigest()
+    parts = ((name.encode(), files[name].read_bytes()) for name in sorted(files))
+    return digest(*itertools.chain.from_iterable(parts))
 
 
 def modules_behind(names: Iterable[str]) -> dict[str, Path]:
@@ -49,14 +50,34 @@ def modules_behind(names: Iterable[str]) -> dict[str, Path]:
     dict of str to pathlib.Path
         Their files by their names.
     """
-    root, left, found = Path(str(resources.files("batchlab"))), list(names), {}
+    root, left, seen, found = Path(str(resources.files("batchlab"))), list(names), {""}, {}
     while left:
         name = left.pop()
-        if name and name not in found and (file := _file_of(root, name)):
+        if name in seen:
+            continue
+        seen.add(name)
+        if file := _file_of(root, name):
             found[name] = file
             left.append(name.rpartition(".")[0])  # the package that it is in
-            for module, imported in _IMPORT.findall(file.read_text(encoding="utf-8")):
-                left += [module, *(f"{module}.{each}" for each in re.findall(r"\w+", imported))]
+            left += imported_in(file.read_text(encoding="utf-8"))
+    return found
+
+
+def imported_in(source: str) -> list[str]:
+    """Return what Python's text imports of the library: modules, and each name as one of theirs.
+
+    Parameters
+    ----------
+    source : str
+
+    Returns
+    -------
+    list of str
+        Such as "batchlab.engine.step" and "batchlab.engine.step.Replicate", which is no module.
+    """
+    found = []
+    for module, names in _IMPORT.findall(source):
+        found += [module, *(f"{module}.{each}" for each in re.findall(r"\w+", names))]
     return found
 
 

@@ -1,6 +1,5 @@
 """Results kept in netCDF files: data of whoever wrote them, and read as nothing but data."""
 
-import hashlib
 import json
 import os
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ import xarray as xr
 from xarray.backends import H5NetCDFStore
 
 from batchlab.foundation.checks import shown
+from batchlab.foundation.files import digest
 
 # What the metrics, coordinates and names of a result are made of. HDF5 has types that hold bytes of
 # any kind, or refer to other files.
@@ -134,14 +134,6 @@ def seal_of(history: xr.Dataset) -> str:
     attributes = json.dumps(history.attrs, sort_keys=True, default=str)
     values = (bytes_of(variable.to_numpy()) for _, variable in variables)
     return digest(repr(named).encode(), attributes.encode(), *values)
-
-
-def digest(*parts: bytes) -> str:
-    """Return a digest of some bytes, in order."""
-    found = hashlib.sha256()
-    for part in parts:
-        found.update(hashlib.sha256(part).digest())
-    return found.hexdigest()[:32]
 
 
 def bytes_of(array: np.ndarray) -> bytes:

@@ -218,7 +218,7 @@ def chosen_notebooks(
     folder : pathlib.Path or None
         Of the notebooks.
     params : str or None
-        As of `parameters.settings_file`.
+        As of `settings_file`.
 
     Raises
     ------
@@ -243,7 +243,7 @@ def given(
     Raises
     ------
     OSError, TypeError, ValueError
-        As of `parameters.parameters_from` and `parameters.given_as_text`.
+        As of `parameters_from` and `given_as_text`.
     """
     found = []
     for notebook, own in zip(notebooks, given_as_text(texts, notebooks), strict=True):

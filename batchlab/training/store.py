@@ -18,11 +18,11 @@ from batchlab.engine.history import version_attributes
 from batchlab.engine.identity import identity
 from batchlab.engine.training import Training
 from batchlab.foundation.backend import keras_settings
+from batchlab.foundation.files import digest
 from batchlab.foundation.sources import digest_behind
 from batchlab.histories.netcdf import (
     NotAResult,
     bytes_of,
-    digest,
     loaded,
     seal_of,
     sealed,

@@ -63,3 +63,5 @@ def test_a_digest_is_of_the_code_and_of_data_beside_it(tmp_path, monkeypatch):
         assert (digest_behind(["batchlab.room.one"]) == before) == (name == "room/other.py")
         (tmp_path / name).write_text(files[name])
     assert digest_behind(["batchlab.room.one"]) == before
+    (tmp_path / "room" / ".one.py.swp").write_text("of an editor")
+    assert digest_behind(["batchlab.room.one"]) == before
